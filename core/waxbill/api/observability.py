@@ -1,0 +1,66 @@
+"""Observability: is it up, what is it, how is it."""
+
+import os
+import signal
+import time
+from typing import Any
+
+from ..model.server import PingResponse, ServerStatusResponse, StopRequest, StopResponse, WAHAEnvironment, WorkerInfo
+from ..model.wire import Request
+from .operation import Area, Call, Reply, encode
+
+area = Area("🔍 Observability")
+
+
+class EnvironmentQuery(Request):
+    all: bool | None = False
+
+
+@area.get("/ping", scope="open")
+def ping(call: Call) -> PingResponse:
+    """Answer with pong, for anyone."""
+    return PingResponse()
+
+
+@area.get("/health", scope="any", waits=True)
+def health(call: Call) -> Reply:
+    """Say whether the server is well: 200 if it is, 503 if not."""
+    report = call.server.health()
+    return Reply(encode(report), "application/json; charset=utf-8", 200 if report["status"] == "healthy" else 503)
+
+
+@area.get("/api/server/version", scope="any")
+def get_version(call: Call) -> WAHAEnvironment:
+    """Get the version of the contract, the engine and the platform."""
+    return call.server.environment()
+
+
+@area.get("/api/version", scope="any", deprecated=True)
+def get_version_deprecated(call: Call) -> WAHAEnvironment:
+    """Get the version of the contract, the engine and the platform."""
+    return call.server.environment()
+
+
+@area.get("/api/server/environment", scope="admin")
+def get_environment(call: Call, query: EnvironmentQuery) -> dict[str, Any]:
+    """Get the server's environment variables, secrets masked."""
+    return call.server.masked_environment(everything=bool(query.all))
+
+
+@area.get("/api/server/status", scope="any")
+def get_status(call: Call) -> ServerStatusResponse:
+    """Get when the server started and how long it runs."""
+    started = call.server.started
+    return ServerStatusResponse(
+        startTimestamp=int(started * 1000),
+        uptime=int((time.time() - started) * 1000),
+        worker=WorkerInfo(id=call.server.settings.core.worker_id or None),
+    )
+
+
+@area.post("/api/server/stop", scope="admin")
+def stop_server(call: Call, body: StopRequest) -> StopResponse:
+    """Stop the server in a second: gracefully, or at once by force."""
+    kill = signal.SIGKILL if body.force else signal.SIGTERM
+    call.server.clock.call_later(1.0, lambda: os.kill(os.getpid(), kill))
+    return StopResponse(stopping=True)

@@ -1,0 +1,419 @@
+"""How an operation of the API is declared, and how a request becomes a call of its handler.
+
+One declaration is the source of the route, the validation, the key's scope, the capability check and the OpenAPI
+document::
+
+    area = Area("Chatting")
+
+    @area.post("/api/sendText", capability="send_text")
+    def send_text(call: Call, body: MessageTextRequest) -> WAMessage:
+        '''Send a text message.'''
+        return call.account.send_text(body)
+
+Modules that declare operations must not use ``from __future__ import annotations``: the types are read from the
+handler's annotations.
+"""
+
+from __future__ import annotations
+
+import threading
+import types
+import typing
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import falcon
+import msgspec
+
+from ..model.errors import BadRequest, BodyTooLarge, NotImplementedByEngine, ValidationFailed
+from ..model.sessions import WORKING
+
+if TYPE_CHECKING:
+    from ..app import Server
+    from ..driver import Account
+    from ..sessions import Session
+
+#: What a session's key must allow for a call; ``admin`` needs the server's own key, ``open`` none.
+Scope = Literal["open", "any", "read", "send", "control", "setting", "app", "delete", "admin"]
+Handler = Callable[..., Any]
+
+encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+class NeedsThread(BaseException):
+    """Raised in the server's loop, before anything was done, by a request that may wait: run it in a thread."""
+
+
+class Reply(msgspec.Struct):
+    """An answer that is not JSON: bytes with their content type, a file, or extra headers."""
+
+    body: bytes = b""
+    content_type: str = "application/octet-stream"
+    status: int = 200
+    headers: dict[str, str] = {}
+
+
+class Operation(msgspec.Struct, kw_only=True):
+    """One operation: everything that is known about it."""
+
+    method: str
+    path: str
+    tag: str
+    handler: Handler
+    status: int
+    scope: Scope
+    #: Method of Account that it needs; empty when it needs no account.
+    capability: str = ""
+    #: Statuses of the session in which it can be called.
+    needs: tuple[str, ...] = (WORKING,)
+    #: Waits for more than the store: never run in the server's loop.
+    waits: bool = False
+    deprecated: bool = False
+    #: Refuses members that its body's type does not declare, where WAHA_HTTP_STRICT_MODE is on.
+    strict: bool = False
+    body: Any = None
+    query: Any = None
+    returns: Any = None
+    #: Where the session's name is: ``path``, ``body``, ``query`` or nowhere.
+    session_in: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.handler.__name__
+
+    @property
+    def summary(self) -> str:
+        return (self.handler.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+
+
+class Area:
+    """The operations of one part of the API, in the order of their declaration."""
+
+    def __init__(self, tag: str, prefix: str = "") -> None:
+        self.tag = tag
+        self.prefix = prefix
+        self.operations: list[Operation] = []
+
+    def get(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._declare("GET", path, 200, {"scope": "read", **options})
+
+    def post(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._declare("POST", path, 201, {"scope": "send", **options})
+
+    def put(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._declare("PUT", path, 200, {"scope": "send", **options})
+
+    def delete(self, path: str, **options: Any) -> Callable[[Handler], Handler]:
+        return self._declare("DELETE", path, 200, {"scope": "send", **options})
+
+    def _declare(self, method: str, path: str, status: int, options: dict[str, Any]) -> Callable[[Handler], Handler]:
+        def declare(handler: Handler) -> Handler:
+            hints = handler.__annotations__
+            body, query = hints.get("body"), hints.get("query")
+            path_is = self.prefix + path
+            session_in = ""
+            if "{session}" in path_is:
+                session_in = "path"
+            elif "session" in getattr(body, "__struct_fields__", ()):
+                session_in = "body"
+            elif "session" in getattr(query, "__struct_fields__", ()):
+                session_in = "query"
+            self.operations.append(
+                Operation(
+                    **{
+                        "method": method,
+                        "path": path_is,
+                        "tag": self.tag,
+                        "handler": handler,
+                        "status": status,
+                        "body": body,
+                        "query": query,
+                        "returns": hints.get("return"),
+                        "session_in": session_in,
+                        **options,
+                    }
+                )
+            )
+            return handler
+
+        return declare
+
+
+class Call:
+    """One request on its way through its handler: who calls, what for, and what it may use."""
+
+    __slots__ = ("_session", "key", "operation", "request", "response", "server", "session_name")
+
+    def __init__(self, server: Server, operation: Operation, request: falcon.Request, response: falcon.Response) -> None:
+        self.server = server
+        self.operation = operation
+        self.request = request
+        self.response = response
+        self.session_name = ""
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session that the call names; raises NotFound."""
+        if self._session is None:
+            if not self.session_name:
+                raise BadRequest("Session name is required")
+            self._session = self.server.sessions.get(self.session_name)
+        return self._session
+
+    @property
+    def account(self) -> Account:
+        """The session's account in a status that the operation needs; waits a moment if it is on its way there."""
+        session, operation = self.session, self.operation
+        driver = self.server.spec
+        if driver is not None and operation.capability not in driver.operations:
+            raise NotImplementedByEngine(operation.name, self.server.sessions.engine)
+        in_loop = self.server.in_loop()
+        if in_loop and session.status not in operation.needs:
+            raise NeedsThread
+        return session.running(operation.needs, may_wait=not in_loop)
+
+
+def responder(server: Server, operation: Operation) -> Callable[..., None]:
+    """The Falcon responder of an operation: authorise, read, call, write."""
+    read_body = _body_reader(server, operation)
+    read_query = _query_reader(operation)
+    handler = operation.handler
+    authorize = server.keys.authorizer(operation)
+    needs_thread = operation.waits or not server.inline
+    session_in = operation.session_in
+    status = falcon.util.code_to_http_status(operation.status)
+    fixed = server.fixed_headers
+
+    def respond(req: falcon.Request, resp: falcon.Response, **path: str) -> None:
+        if needs_thread and server.in_loop():
+            raise NeedsThread
+        resp.set_headers(fixed)
+        call = Call(server, operation, req, resp)
+        arguments: dict[str, Any] = path
+        name = path.pop("session", "")
+        if read_body is not None:
+            arguments["body"] = body = read_body(req)
+            if session_in == "body":
+                name = body.session
+        if read_query is not None:
+            arguments["query"] = query = read_query(req)
+            if session_in == "query":
+                name = query.session
+        call.session_name = name or ""
+        authorize(call)
+        _write(resp, status, handler(call, **arguments))
+
+    return respond
+
+
+def _write(resp: falcon.Response, status: str, answer: Any) -> None:
+    """WAHA's rules: nothing is an empty body, text and booleans are plain text, the rest is JSON."""
+    resp.status = status
+    if answer is None:
+        resp.data = b""
+        return
+    if isinstance(answer, Reply):
+        resp.data = answer.body
+        resp.content_type = answer.content_type
+        resp.status = falcon.util.code_to_http_status(answer.status)
+        resp.set_headers(answer.headers)
+    elif isinstance(answer, (str, bool)):
+        resp.data = str(answer).lower().encode() if isinstance(answer, bool) else answer.encode()
+        resp.content_type = "text/html; charset=utf-8"
+    else:
+        resp.data = encode(answer)
+        resp.content_type = "application/json; charset=utf-8"
+
+
+def _body_reader(server: Server, operation: Operation) -> Callable[[falcon.Request], Any] | None:
+    """Reads and checks a JSON body; None when the operation takes none. An empty body is an empty object."""
+    kind = operation.body
+    if kind is None:
+        return None
+    decode = msgspec.json.Decoder(kind).decode
+    most = server.settings.core.max_body_mb * 1024 * 1024
+    strict = operation.strict and server.settings.core.strict_mode
+
+    def read(req: falcon.Request) -> Any:
+        length = req.content_length or 0
+        if length > most:
+            raise BodyTooLarge(too_large(most))
+        text = req.bounded_stream.read()
+        try:
+            body = decode(text.strip() and text or b"{}")
+            if strict and (unknown := _undeclared(msgspec.json.decode(text or b"{}"), body)):
+                raise ValidationFailed(*(f"property {name} should not exist" for name in unknown))
+            return body
+        except msgspec.ValidationError as error:
+            raise ValidationFailed(fault(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadRequest(f"The body is not valid JSON: {error}") from None
+
+    return read
+
+
+def _undeclared(value: Any, read: Any, place: str = "") -> list[str]:
+    """The members of a decoded body that the Struct it was read into does not declare, with their places."""
+    if isinstance(read, list):
+        pairs = enumerate(zip(value, read, strict=True))
+        return [name for i, (v, r) in pairs for name in _undeclared(v, r, f"{place}{i}.")]
+    if not isinstance(read, msgspec.Struct):
+        return []
+    members = {field.encode_name: field.name for field in msgspec.structs.fields(read)}
+    found = [f"{place}{name}" for name in value if name not in members]
+    for name in value.keys() & members.keys():
+        found += _undeclared(value[name], getattr(read, members[name]), f"{place}{name}.")
+    return found
+
+
+def too_large(most_bytes: int) -> str:
+    return (
+        f"The request body is larger than {most_bytes // 1024 // 1024} MB. "
+        "Send media by url instead of base64, or raise WAXBILL_MAX_BODY_MB."
+    )
+
+
+def _query_reader(operation: Operation) -> Callable[[falcon.Request], Any] | None:
+    """Reads and checks the query; None when the operation takes none."""
+    kind = operation.query
+    if kind is None:
+        return None
+    fields = msgspec.structs.fields(kind)
+    lists = {field.encode_name for field in fields if _is_list(field.type)}
+    booleans = {field.encode_name for field in fields if bool in typing.get_args(field.type)}
+
+    def read(req: falcon.Request) -> Any:
+        values: dict[str, Any] = {}
+        for name, value in req.params.items():
+            if name in lists:
+                values[name] = value if isinstance(value, list) else [value]
+            else:
+                last = value[-1] if isinstance(value, list) else value
+                values[name] = last.lower() if name in booleans else last
+        try:
+            return msgspec.convert(values, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise ValidationFailed(fault(error)) from None
+
+    return read
+
+
+def _is_list(kind: Any) -> bool:
+    return any(typing.get_origin(part) is list for part in (kind, *typing.get_args(kind)))
+
+
+def fault(error: msgspec.ValidationError) -> str:
+    """What is wrong with a request, as ``config.webhooks.0.url must be a string (it is int)``."""
+    text, _, where = str(error).partition(" - at `$")
+    place = where.rstrip("`").replace("[...]", "").replace("[", ".").replace("]", "").strip(".") or "body"
+    if text.startswith("Object missing required field `"):
+        field = text.split("`")[1]
+        return f"{field if place == 'body' else f'{place}.{field}'} is required"
+    if text.startswith("Expected `") and ", got `" in text:
+        expected, got = text.removeprefix("Expected `").rstrip("`").split("`, got `")
+        return f"{place} must be {_named(expected)} (it is {_named(got)})"
+    return f"{place}: {text}"
+
+
+_NAMES = {
+    "str": "a string",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "object": "an object",
+    "array": "a list",
+    "null": "null",
+}
+
+
+def _named(types_text: str) -> str:
+    return " or ".join(_NAMES.get(name.strip(), name.strip()) for name in types_text.split("|") if name.strip() != "null") or "null"
+
+
+def resources(server: Server, areas: list[Area]) -> dict[str, object]:
+    """A Falcon resource for every path, with a responder for every method.
+
+    Path fields are named by position, since Falcon wants one name at one place (WAHA's document has ``{id}`` beside
+    ``{chatId}``). A literal path also serves the methods of the field path that it hides: a session may be called
+    ``start``, although POST /api/sessions/start exists.
+    """
+    by_path: dict[tuple[str, ...], dict[str, tuple[Operation, dict[str, str]]]] = {}
+    for area in areas:
+        for operation in area.operations:
+            by_path.setdefault(_shape(operation.path), {})[operation.method] = (operation, {})
+    for shape, methods in by_path.items():
+        for other, hidden in by_path.items():
+            values = _covers(other, shape)
+            for method, (operation, _) in hidden.items() if values is not None and other != shape else ():
+                methods.setdefault(method, (operation, values or {}))
+    return {
+        "/" + "/".join(shape): _resource(server, methods)
+        for shape, methods in by_path.items()
+    }
+
+
+def _segments(path: str) -> list[str]:
+    return path.strip("/").split("/")
+
+
+def _shape(path: str) -> tuple[str, ...]:
+    return tuple(f"{{p{i}}}" if part.startswith("{") else part for i, part in enumerate(_segments(path)))
+
+
+def _covers(fields: tuple[str, ...], literal: tuple[str, ...]) -> dict[str, str] | None:
+    """The values of the fields of one path when the other, more literal one is read by it; None when it is not."""
+    if len(fields) != len(literal):
+        return None
+    values = {}
+    for field, part in zip(fields, literal, strict=True):
+        if field.startswith("{") and not part.startswith("{"):
+            values[field[1:-1]] = part
+        elif field != part:
+            return None
+    return values
+
+
+def _resource(server: Server, methods: dict[str, tuple[Operation, dict[str, str]]]) -> object:
+    resource = types.SimpleNamespace()
+    for method, (operation, values) in methods.items():
+        names = {f"p{i}": part[1:-1] for i, part in enumerate(_segments(operation.path)) if part.startswith("{")}
+        setattr(resource, f"on_{method.lower()}", _named_fields(responder(server, operation), names, values))
+    if hasattr(resource, "on_get"):
+        resource.on_head = resource.on_get
+    resource.on_options = lambda req, resp, **path: preflight(server, req, resp)
+    return resource
+
+
+def preflight(server: Server, req: falcon.Request, resp: falcon.Response) -> None:
+    """The answer to a browser that asks whether another site's page may call: any may, as in WAHA."""
+    resp.status = falcon.HTTP_204
+    resp.set_headers(server.fixed_headers)
+    resp.set_headers(
+        {
+            "Access-Control-Allow-Methods": "GET,HEAD,PUT,PATCH,POST,DELETE",
+            "Access-Control-Allow-Headers": req.get_header("Access-Control-Request-Headers") or "*",
+        }
+    )
+
+
+def _named_fields(respond: Callable[..., None], names: dict[str, str], values: dict[str, str]) -> Callable[..., None]:
+    """Gives path fields their declared names back."""
+    if not names:
+        return lambda req, resp, **path: respond(req, resp)
+
+    def named(req: falcon.Request, resp: falcon.Response, **path: str) -> None:
+        path.update(values)
+        respond(req, resp, **{names[position]: value for position, value in path.items()})
+
+    return named
+
+
+class LoopThread:
+    """Knows whether the code runs in the server's loop, where nothing may wait."""
+
+    def __init__(self) -> None:
+        self.ident = 0
+
+    def __call__(self) -> bool:
+        return threading.get_ident() == self.ident

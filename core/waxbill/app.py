@@ -1,0 +1,229 @@
+"""Assembly: the parts of a server put together, and the WSGI application over them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+import traceback
+from datetime import UTC, datetime
+from typing import Any
+
+import falcon
+
+from . import memory
+from .api import chats, chatting, observability, pairing
+from .api import sessions as sessions_api
+from .api.keys import Keys, generated_digest
+from .api.operation import Area, LoopThread, encode, preflight, resources
+from .clock import Clock
+from .delivery.lanes import Lanes
+from .delivery.outbox import Outbox
+from .driver import Driver, DriverSpec
+from .events import Events, environment
+from .memory import Reading
+from .model.errors import EngineFailure, NotFound, Unavailable, WahaError
+from .model.server import WAHAEnvironment
+from .plugins import Plugins
+from .sessions import Sessions
+from .settings import Settings
+from .store import Store
+
+log = logging.getLogger("waxbill")
+
+#: The core's own areas of the API, in the order of WAHA's document.
+AREAS = [pairing.area, sessions_api.area, chatting.area, chats.area, observability.area]
+
+
+class Server:
+    """A server: its settings, plugins, store, sessions and driver. Plugins get it in ``waxbill_startup``.
+
+    Raises SettingError and StoreError when it can't be built. ``start()`` begins, ``close()`` ends.
+    """
+
+    def __init__(self, settings: Settings, plugins: Plugins) -> None:
+        self.settings = settings
+        self.plugins = plugins
+        self.started = time.time()
+        self.in_loop = LoopThread()
+        self.clock = Clock()
+        core = settings.core
+        self.store = Store(core.store_dir / "waxbill.sqlite3", full_sync=core.store_sync == "full")
+        self.keys = Keys(core, generated_digest(self.store, core))
+        self.outbox = Outbox(self.store)
+        self.lanes = Lanes(
+            self.outbox, plugins, self.clock, workers=core.hook_workers, timeout_seconds=core.hook_timeout_seconds
+        )
+        self.sessions = Sessions(settings, self.store, self.clock, self.outbox)
+        self.sessions.events = Events(self.store, self.outbox, plugins, self.environment)
+        self._choose_driver()
+        self.fixed_headers = {
+            "X-Waxbill-Driver": self.spec.name if self.spec else "none",
+            "Access-Control-Allow-Origin": "*",
+        }
+        plugins.call("waxbill_startup", server=self)
+
+    def _choose_driver(self) -> None:
+        specs: list[DriverSpec] = self.plugins.call("waxbill_driver", settings=self.settings)
+        self.reading: Reading = self.read_memory()
+        self.choice = self.plugins.first(
+            "waxbill_choose_driver", specs=specs, reading=self.reading, settings=self.settings
+        )
+        self.spec = next((spec for spec in specs if spec.name == self.choice.driver), None)
+        self.driver: Driver | None = None
+        if self.spec is not None:
+            self.driver = self.sessions.driver = self.spec.factory(self.settings, self.store, self.clock)
+            self.sessions.engine = self.driver.engine or self.sessions.engine
+        self.sessions.obstacle = self.choice.reason
+        #: Whether operations may run in the server's loop: none of the driver's waits for anything but the store.
+        self.inline = self.spec is None or self.spec.inline
+        self._environment = environment(
+            self.settings, self.sessions.engine, self.driver.browser if self.driver else None
+        )
+
+    @property
+    def mode(self) -> str:
+        """``production`` with a real driver, ``mock`` with one that simulates, ``none`` without a driver."""
+        if self.spec is None:
+            return "none"
+        return "production" if self.spec.real else "mock"
+
+    def environment(self) -> WAHAEnvironment:
+        return self._environment
+
+    def read_memory(self) -> Reading:
+        found: Reading | None = self.plugins.first("waxbill_read_memory", settings=self.settings)
+        return found or memory.read(self.settings.core.memory_limit_mb)
+
+    def masked_environment(self, *, everything: bool) -> dict[str, str]:
+        """Environment variables by name: WAHA's and waxbill's, or all; what may be a secret is masked."""
+        shown = {
+            name: value
+            for name, value in self.settings.environment.items()
+            if everything or name.startswith(("WAHA_", "WHATSAPP_", "WAXBILL_")) or name == "DEBUG"
+        }
+        hidden = ("KEY", "PASSWORD", "SECRET", "TOKEN", "PASS", "CREDENTIAL", "_URL", "HEADERS")
+        return {
+            name: "***" if value and any(word in name.upper() for word in hidden) else value
+            for name, value in sorted(shown.items())
+        }
+
+    def health(self) -> dict[str, Any]:
+        """The body of /health; ``status`` is ``healthy`` or ``unhealthy``. Memory in MB."""
+        details: dict[str, dict[str, Any]] = {}
+        for part in self.plugins.call("waxbill_health"):
+            details.update(part)
+        store = self._store_health()
+        details = {"store": store, **details}
+        down = {name: part for name, part in details.items() if part.get("status") != "up"}
+        reading = self.read_memory()
+        return {
+            "status": "unhealthy" if down else "healthy",
+            "mode": self.mode,
+            "reason": self.choice.reason,
+            "memory": {"used_mb": round(reading.used_mb, 1), "limit_mb": round(reading.limit_mb, 1)},
+            "plugins": self.plugins.problems(),
+            "deliveries": self.outbox.counts(),
+            "info": {name: part for name, part in details.items() if name not in down},
+            "error": down,
+            "details": details,
+        }
+
+    def _store_health(self) -> dict[str, Any]:
+        free = os.statvfs(self.settings.core.store_dir)
+        return {"status": "up", "path": str(self.store.path), "free_mb": free.f_bavail * free.f_frsize // 1024 // 1024}
+
+    def start(self) -> None:
+        """Loads the sessions, takes up the deliveries that were left, starts the sessions that ran before."""
+        self.sessions.load()
+        self.lanes.start()
+        self.sessions.start_kept()
+
+    def close(self) -> None:
+        """Stops the sessions, lets running deliveries end, and closes the store. No request may run any more."""
+        self.sessions.stop_all()
+        self.plugins.call("waxbill_shutdown", server=self)
+        if self.driver is not None:
+            self.driver.close()
+        self.lanes.close(self.settings.core.stop_seconds)
+        self.store.close()
+
+
+def create_app(server: Server) -> falcon.App[Any, Any]:
+    """The WSGI application of a server: WAHA's API and what plugins add."""
+    app: falcon.App[Any, Any] = falcon.App()
+    app.req_options.strip_url_path_trailing_slash = True
+    app.req_options.auto_parse_qs_csv = False
+    app.req_options.keep_blank_qs_values = True
+    app.resp_options.xml_error_serialization = False
+    areas = list(AREAS)
+    for added in server.plugins.call("waxbill_routes", app=app, server=server):
+        areas += [added] if isinstance(added, Area) else added
+    for path, resource in resources(server, areas).items():
+        app.add_route(path, resource)
+    app.add_sink(_unknown(server))
+    unexpected = _unexpected(server)
+    app.add_error_handler(WahaError, _answer_error)
+    app.add_error_handler(falcon.HTTPError, _answer_falcon_error)
+    app.add_error_handler((Exception, EngineFailure), unexpected)
+    return app
+
+
+def _unknown(server: Server) -> Any:
+    """Paths and methods that don't exist: 404 as WAHA says it; the preflight of browsers: 204."""
+
+    def sink(req: falcon.Request, resp: falcon.Response) -> None:
+        resp.set_headers(server.fixed_headers)
+        if req.method == "OPTIONS":
+            preflight(server, req, resp)
+            return
+        raise NotFound(f"Cannot {req.method} {req.path}")
+
+    return sink
+
+
+def _json(resp: falcon.Response, status: int, body: Any) -> None:
+    resp.status = falcon.util.code_to_http_status(status)
+    resp.content_type = "application/json; charset=utf-8"
+    resp.data = encode(body)
+
+
+def _answer_error(req: falcon.Request, resp: falcon.Response, error: WahaError, params: Any) -> None:
+    _json(resp, error.status, error.body())
+    resp.set_headers(error.headers())
+
+
+def _answer_falcon_error(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
+    """What Falcon itself refuses: a method that a path does not have is an unknown path in WAHA."""
+    status = falcon.util.http_status_to_code(error.status)
+    if status in (404, 405):
+        _answer_error(req, resp, NotFound(f"Cannot {req.method} {req.path}"), params)
+    else:
+        _json(resp, status, {"message": error.description or error.title, "error": error.title, "statusCode": status})
+
+
+def _unexpected(server: Server) -> Any:
+    """What nobody expected: WAHA's 500 with the error's name, and the trace in the log only."""
+    def answer(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
+        if isinstance(error, sqlite3.Error):
+            log.error("The store failed on %s %s: %s", req.method, req.path, error)
+            busy = Unavailable(f"The store can't be written now: {error}. Nothing was changed; try again.", 5)
+            _answer_error(req, resp, busy, params)
+            return
+        if isinstance(error, EngineFailure):
+            name = error.name
+        else:
+            name = type(error).__name__
+            log.error("%s %s failed:\n%s", req.method, req.path, "".join(traceback.format_exception(error)))
+        body = {
+            "statusCode": 500,
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "exception": {"name": name, "message": str(error)},
+            "request": {"path": req.path, "method": req.method, "query": req.params},
+            "version": server.environment(),
+        }
+        _json(resp, 500, body)
+
+    return answer
+

@@ -1,0 +1,163 @@
+"""The command line. Falcon and the server are imported by ``serve`` alone; ``waxbill --help`` needs neither."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from . import __version__
+from .settings import Row, SettingError, Settings
+
+if TYPE_CHECKING:
+    from .plugins import Plugins
+
+_LEVELS = {"fatal": "CRITICAL", "error": "ERROR", "warn": "WARNING", "info": "INFO", "debug": "DEBUG", "trace": "DEBUG"}
+
+
+class _JsonLines(logging.Formatter):
+    """One JSON object a line: time in ms, level, name, msg."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": int(record.created * 1000),
+            "level": record.levelname.lower(),
+            "name": record.name,
+            "msg": record.getMessage(),
+        }
+        if record.exc_info:
+            line["err"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code: 0 for success, 1 for a failure that was said in a sentence."""
+    try:
+        settings = Settings.load(os.environ)
+        return _run(settings, arguments)
+    except SettingError as error:
+        print(f"waxbill: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(settings: Settings, arguments: list[str] | None) -> int:
+    parser = argparse.ArgumentParser("waxbill", description="The WAHA-compatible WhatsApp HTTP API that fits in 512 MB.")
+    parser.add_argument("--version", action="version", version=f"waxbill {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser("serve", help="serve the API")
+    command.set_defaults(run=lambda _: _serve(settings))
+
+    command = commands.add_parser("plugins", help="list the installed plugins and what they implement")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=lambda parsed: _plugins(settings, as_json=parsed.json))
+
+    command = commands.add_parser("settings", help="list the settings, their values and where these come from")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=lambda parsed: _settings(settings, as_json=parsed.json))
+
+    if not _is_own(arguments):
+        _load(settings).call("waxbill_commands", commands=commands)
+    parsed = parser.parse_args(arguments)
+    return int(parsed.run(parsed) or 0)
+
+
+def _is_own(arguments: list[str] | None) -> bool:
+    """Whether the command is one of the core's: then plugins need not be asked for theirs."""
+    given = sys.argv[1:] if arguments is None else arguments
+    return bool(given) and given[0] in ("serve", "plugins", "settings", "--version")
+
+
+def _load(settings: Settings) -> Plugins:
+    from .builtin import load_plugins
+
+    return load_plugins(settings)
+
+
+def _serve(settings: Settings) -> int:
+    core = settings.core
+    handler = logging.StreamHandler(sys.stderr)
+    if core.log_format == "JSON":
+        handler.setFormatter(_JsonLines())
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level="DEBUG" if "DEBUG" in settings.environment else _LEVELS[core.log_level], handlers=[handler])
+
+    from .hosting import serve
+
+    return serve(settings)
+
+
+def _shown(row: Row) -> str:
+    if row.secret:
+        return "***" if row.value else ""
+    if isinstance(row.value, tuple):
+        return ",".join(row.value)
+    return str(row.value).lower() if isinstance(row.value, bool) else str(row.value)
+
+
+def _settings(settings: Settings, *, as_json: bool) -> int:
+    _load(settings)
+    rows = settings.table()
+    if as_json:
+        table = [
+            {
+                "name": row.name,
+                "aliases": list(row.aliases),
+                "type": row.type,
+                "default": str(row.default),
+                "value": _shown(row),
+                "source": row.source,
+                "meaning": row.meaning,
+            }
+            for row in rows
+        ]
+        print(json.dumps(table, indent=2))
+        return 0
+    _print_table(["SETTING", "VALUE", "FROM", "MEANING"], [[r.name, _shown(r), r.source, r.meaning] for r in rows])
+    return 0
+
+
+def _plugins(settings: Settings, *, as_json: bool) -> int:
+    from .plugins import Plugin
+
+    def described(plugin: Plugin) -> dict[str, object]:
+        name, version = plugin.entry.distribution() if plugin.entry else ("waxbill", __version__)
+        return {
+            "name": plugin.name,
+            "distribution": name,
+            "version": version,
+            "state": plugin.state,
+            "error": plugin.error,
+            "hooks": plugin.hooks,
+        }
+
+    logging.basicConfig(level="CRITICAL")  # what failed is in the table
+    rows = [described(plugin) for plugin in _load(settings).installed]
+    if as_json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    _print_table(
+        ["PLUGIN", "DISTRIBUTION", "STATE", "HOOKS"],
+        [
+            [
+                str(row["name"]),
+                f"{row['distribution']} {row['version']}",
+                str(row["state"]) + (f" ({row['error']})" if row["error"] else ""),
+                " ".join(row["hooks"]) if isinstance(row["hooks"], list) else "",
+            ]
+            for row in rows
+        ],
+    )
+    return 0
+
+
+def _print_table(head: list[str], rows: list[list[str]]) -> None:
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head) - 1)]
+    for row in [head, *rows]:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[-1]]).rstrip())
+

@@ -1,0 +1,1 @@
+"""Delivery: the durable outbox, the lanes that empty it, and the transports. The engine room; drivers don't see it."""

@@ -1,0 +1,152 @@
+"""The workers that empty the outbox: lane by lane, in order, as many lanes at a time as there are workers."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from ..clock import Clock
+from ..plugins import Plugins
+from . import retry
+from .outbox import Delivery, Outbox, Outcome, WebhookRequest
+
+log = logging.getLogger("waxbill.delivery")
+
+# Deliveries that one worker takes at once: they are marked done together, and a crash repeats at most these.
+_BATCH = 64
+# A worker without work ends: an idle server has none.
+_IDLE_SECONDS = 10.0
+
+
+class Lanes:
+    """Delivers what is in the outbox. ``wake`` may be called by any thread; the workers are its own.
+
+    A lane is in one place only: with a worker, in the line of the ready, or waiting for its next attempt.
+    """
+
+    def __init__(self, outbox: Outbox, plugins: Plugins, clock: Clock, *, workers: int, timeout_seconds: float) -> None:
+        self._outbox = outbox
+        self._plugins = plugins
+        self._clock = clock
+        self._most = workers
+        self._timeout_seconds = timeout_seconds
+        self._changed = threading.Condition()
+        self._ready: deque[int] = deque()
+        #: Lanes in hand, in line or waiting; the value says that more arrived meanwhile.
+        self._known: dict[int, bool] = {}
+        self._workers = 0
+        self._idle = 0
+        self._stopping = False
+        outbox.wake = self.wake
+
+    def start(self) -> None:
+        """Takes up what the last run left behind."""
+        self.wake(self._outbox.waiting_lanes())
+
+    def wake(self, lanes: Iterable[int]) -> None:
+        """Says that these lanes have something to deliver."""
+        with self._changed:
+            for lane in lanes:
+                if lane in self._known:
+                    self._known[lane] = True
+                else:
+                    self._known[lane] = False
+                    self._line_up(lane)
+
+    def _line_up(self, lane: int) -> None:
+        """Puts a lane at the end of the line. The lock is held."""
+        self._ready.append(lane)
+        if self._idle:
+            self._changed.notify()
+        elif self._workers < self._most and not self._stopping:
+            self._workers += 1
+            threading.Thread(target=self._work, name=f"delivery-{self._workers}", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._idle += 1
+                self._changed.wait_for(lambda: self._ready or self._stopping, _IDLE_SECONDS)
+                self._idle -= 1
+                if self._stopping or not self._ready:
+                    self._workers -= 1
+                    self._changed.notify_all()
+                    return
+                lane = self._ready.popleft()
+            try:
+                delay = self._deliver(lane)
+            except Exception:
+                log.exception("Delivery of lane %d stopped; it is tried again", lane)
+                delay = retry.DEFAULT_DELAY_SECONDS
+            self._put_back(lane, delay)
+
+    def _put_back(self, lane: int, delay_seconds: float | None) -> None:
+        """After a round: wait for the next attempt, line up for more, or forget the lane until it is woken."""
+        with self._changed:
+            if delay_seconds is not None and delay_seconds > 0:
+                self._clock.call_later(delay_seconds, lambda: self._again(lane))
+            elif delay_seconds == 0 or self._known[lane]:
+                self._known[lane] = False
+                self._line_up(lane)
+            else:
+                del self._known[lane]
+
+    def _again(self, lane: int) -> None:
+        with self._changed:
+            self._known[lane] = False
+            self._line_up(lane)
+
+    def _deliver(self, lane: int) -> float | None:
+        """Delivers a batch of a lane. Answers seconds until it is due, 0 for more at once, None for empty."""
+        batch = self._outbox.head(lane, _BATCH)
+        done: list[Delivery] = []
+        try:
+            for delivery in batch:
+                if self._stopping:
+                    return None
+                wait = delivery.due - time.time()
+                if wait > 0:
+                    return wait
+                outcome = self._attempt(delivery)
+                if outcome.ok:
+                    done.append(delivery)
+                    continue
+                delay = retry.delay_seconds(delivery.webhook.retries, delivery.failed + 1)
+                self._outbox.failed(delivery, outcome.error, delay)
+                log.log(
+                    logging.ERROR if delay is None else logging.WARNING,
+                    "Delivery of %s %s of session '%s' to %s failed (attempt %d): %s; %s",
+                    delivery.event,
+                    delivery.event_id,
+                    delivery.session,
+                    delivery.webhook.url,
+                    delivery.failed + 1,
+                    outcome.error,
+                    "no attempt left, it is a dead letter now" if delay is None else f"again in {delay:.1f} s",
+                )
+                if delay is not None:
+                    return max(delay, 0.001)
+        finally:
+            self._outbox.done(done)
+        return 0 if len(batch) == _BATCH else None
+
+    def _attempt(self, delivery: Delivery) -> Outcome:
+        request = WebhookRequest(delivery.webhook.url, {}, delivery.body, self._timeout_seconds)
+        self._plugins.call("waxbill_prepare_delivery", delivery=delivery, request=request)
+        outcome: Outcome | None = self._plugins.first("waxbill_deliver", delivery=delivery, request=request)
+        if outcome is None:
+            scheme = delivery.webhook.url.partition(":")[0]
+            outcome = Outcome(False, error=f"no installed plugin delivers to '{scheme}:' URLs")
+        self._plugins.call("waxbill_delivered", delivery=delivery, outcome=outcome)
+        return outcome
+
+    def close(self, timeout_seconds: float) -> None:
+        """Lets running attempts end, for at most the time given; what is left stays in the outbox for the next start."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+            if not self._changed.wait_for(lambda: self._workers == 0, timeout_seconds):
+                log.warning("%d deliveries still run; they are repeated at the next start", self._workers)

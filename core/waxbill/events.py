@@ -1,0 +1,80 @@
+"""Events: the envelope, who wants which, and the way into the outbox. Sessions and drivers emit, nobody else."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from . import __version__
+from .model import ids
+from .model.server import WAHAEnvironment, WorkerInfo
+
+if TYPE_CHECKING:
+    from .delivery.outbox import Outbox
+    from .plugins import Plugins
+    from .sessions import Session
+    from .settings import Settings
+    from .store import Store
+
+#: The WAHA version whose contract is served; clients compare it.
+WAHA_VERSION = "2026.7.1"
+
+encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+
+def environment(settings: Settings, engine: str, browser: str | None) -> WAHAEnvironment:
+    """What answers and events say about the server: WAHA's version, the engine, the tier, the platform."""
+    machine = {"x86_64": "x86", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    return WAHAEnvironment(
+        version=WAHA_VERSION,
+        engine=engine,
+        tier=f"waxbill {__version__}",
+        browser=browser,
+        platform=f"{platform.system().lower()}/{machine}",
+        worker=WorkerInfo(id=settings.core.worker_id or None),
+    )
+
+
+class Events:
+    """Takes events, puts them into the outbox and tells those who listen live. Any thread may emit."""
+
+    def __init__(
+        self, store: Store, outbox: Outbox, plugins: Plugins, environment: Callable[[], WAHAEnvironment]
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._plugins = plugins
+        self._environment = environment
+        self._hooked = plugins.implements("waxbill_event")
+
+    def wanted(self, session: Session, event: str) -> bool:
+        """Whether a webhook or a plugin takes this event of this session."""
+        return self._hooked or bool(session.webhooks.get(event))
+
+    def emit(self, session: Session, event: str, payload: Any) -> None:
+        """Makes the envelope and keeps it in the open transaction (or one of its own) for each webhook that takes it."""
+        if not self.wanted(session, event):
+            return
+        environment = self._environment()
+        envelope = {
+            "id": ids.new_event_id(),
+            "timestamp": time.time_ns() // 1_000_000,
+            "event": event,
+            "session": session.name,
+            "metadata": session.config.metadata or {},
+            "me": session.me,
+            "payload": payload,
+            "engine": environment.engine,
+            "environment": environment,
+        }
+        lanes = session.webhooks.get(event, ())
+        with self._store.write():
+            if lanes:
+                self._outbox.put(envelope["id"], event, session.name, encode(envelope), lanes)
+            if self._hooked:
+                self._store.after_commit(partial(self._plugins.call, "waxbill_event", event=envelope))

@@ -1,0 +1,253 @@
+"""Every hook that a plugin can implement, in one file. With ``driver.py``, all a plugin author reads.
+
+A plugin is a module (or object) named by an entry point in the group ``waxbill``; its functions marked with
+``@waxbill.hookimpl`` are called by name. An implementation may leave out arguments that it does not use, so hooks can
+gain arguments without breaking old plugins. One that raises is named in the log, in ``waxbill plugins`` and in
+/health, and never takes the request of another plugin down with it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pluggy
+
+if TYPE_CHECKING:
+    import falcon
+
+    from .app import Server
+    from .delivery.outbox import Delivery, Outcome, WebhookRequest
+    from .driver import DriverSpec
+    from .memory import Reading
+    from .settings import Settings
+
+hookspec = pluggy.HookspecMarker("waxbill")
+hookimpl = pluggy.HookimplMarker("waxbill")
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which driver serves, and why, in words. ``driver`` is empty when none can; sessions then fail with ``reason``."""
+
+    driver: str
+    reason: str
+
+
+@hookspec
+def waxbill_settings() -> type[msgspec.Struct]:  # type: ignore[empty-body]
+    """Settings of the plugin: a frozen Struct with a ``Setting`` for each member.
+
+    Called once, before anything else. The values are read like the core's; get them by
+    ``settings.part(YourSettings)``::
+
+        class ShoutSettings(msgspec.Struct, frozen=True):
+            volume: Annotated[int, Setting("SHOUT_VOLUME", meaning="How loud.", low=0, high=11)] = 5
+
+        @hookimpl
+        def waxbill_settings():
+            return ShoutSettings
+    """
+
+
+@hookspec
+def waxbill_driver(settings: Settings) -> DriverSpec:  # type: ignore[empty-body]
+    """A driver that the plugin brings.
+
+    Called once at start, with all settings; must be quick and start nothing. Return a DriverSpec, also when the driver
+    can't run here: then with ``runnable=False`` and the reason::
+
+        @hookimpl
+        def waxbill_driver(settings):
+            return DriverSpec(name="echo", title="Answers everything", need_mb=1, real=False,
+                              operations=operations(EchoAccount), factory=EchoDriver)
+    """
+
+
+@hookspec(firstresult=True)
+def waxbill_read_memory(settings: Settings) -> Reading | None:
+    """One measurement of memory: limit, used, and parts by name.
+
+    Called at start and whenever memory is asked for. The first plugin that returns a Reading wins; the core's own
+    answer (limit and use of the control group) comes last::
+
+        @hookimpl
+        def waxbill_read_memory(settings):
+            return Reading(limit_mb=512, used_mb=100, source="my platform's API")
+    """
+
+
+@hookspec(firstresult=True)
+def waxbill_choose_driver(specs: list[DriverSpec], reading: Reading, settings: Settings) -> Choice | None:
+    """Which of the installed drivers serves.
+
+    Called once at start. Return a Choice, or None to leave it to the next plugin; the core's own rule comes last::
+
+        @hookimpl
+        def waxbill_choose_driver(specs, reading, settings):
+            if reading.limit_mb < 300:
+                return Choice(driver="mock", reason="less than 300 MB")
+    """
+
+
+@hookspec(firstresult=True)
+def waxbill_memory_level(reading: Reading, history: list[Reading], settings: Settings) -> str | None:
+    """How serious the use of memory is: ``normal``, ``elevated``, ``high`` or ``critical``.
+
+    Called after each measurement, with the measurements before it, oldest first. The first answer counts::
+
+        @hookimpl
+        def waxbill_memory_level(reading, history, settings):
+            return "high" if reading.used_mb > 0.8 * reading.limit_mb else "normal"
+    """
+
+
+@hookspec
+def waxbill_relieve_memory(level: str, reading: Reading) -> str | None:
+    """A chance to free memory.
+
+    Called when the level has risen above ``normal``. Every plugin may free something; return what was done and how
+    much it freed, in words, or None::
+
+        @hookimpl
+        def waxbill_relieve_memory(level, reading):
+            cache.clear()
+            return "cleared the picture cache (3.1 MB)"
+    """
+
+
+@hookspec
+def waxbill_prepare_delivery(delivery: Delivery, request: WebhookRequest) -> None:
+    """Changes what is sent to a webhook: add headers, sign, replace the body.
+
+    Called before each attempt, in a delivery thread; the core's own (WAHA's headers and HMAC) runs last, so that it
+    signs what is really sent::
+
+        @hookimpl
+        def waxbill_prepare_delivery(delivery, request):
+            request.headers["X-Tenant"] = "42"
+    """
+
+
+@hookspec(firstresult=True)
+def waxbill_deliver(delivery: Delivery, request: WebhookRequest) -> Outcome | None:
+    """Sends one event to one webhook and says how it went.
+
+    Called in a delivery thread, and may wait. Return None for a URL whose scheme is not yours; the core brings http
+    and https. Return an Outcome for failures, too; what is raised counts as a failure::
+
+        @hookimpl
+        def waxbill_deliver(delivery, request):
+            if request.url.startswith("file:"):
+                with open(request.url[5:], "ab") as file:
+                    file.write(request.body + b"\\n")
+                return Outcome(ok=True, status=200)
+    """
+
+
+@hookspec
+def waxbill_delivered(delivery: Delivery, outcome: Outcome) -> None:
+    """Hears of each attempt after it was made, successful or not.
+
+    Called in a delivery thread::
+
+        @hookimpl
+        def waxbill_delivered(delivery, outcome):
+            counter[outcome.ok] += 1
+    """
+
+
+@hookspec
+def waxbill_startup(server: Server) -> None:
+    """The server is assembled: store open, driver chosen, sessions not yet started, port not yet open.
+
+    ::
+
+        @hookimpl
+        def waxbill_startup(server):
+            server.clock.call_later(60, tidy_up)
+    """
+
+
+@hookspec
+def waxbill_shutdown(server: Server) -> None:
+    """The server stops: no request runs any more, sessions are stopped, the store is still open.
+
+    ::
+
+        @hookimpl
+        def waxbill_shutdown(server):
+            connection.close()
+    """
+
+
+@hookspec
+def waxbill_routes(app: falcon.App[Any, Any], server: Server) -> Any:
+    """Operations that the plugin adds to the HTTP API.
+
+    Called once, while the app is built. Return one ``waxbill.api.operation.Area`` (or a list of them), whose operations
+    get key checks, validation, error answers and a place in the OpenAPI document; or add plain Falcon routes to ``app``
+    and return None::
+
+        area = Area("Shout", prefix="/api/waxbill/shout")
+
+        @area.get("/volume")
+        def volume(call):
+            return {"volume": call.server.settings.part(ShoutSettings).volume}
+
+        @hookimpl
+        def waxbill_routes(app, server):
+            return area
+    """
+
+
+@hookspec
+def waxbill_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Commands that the plugin adds to the ``waxbill`` command line.
+
+    Called when the command line is parsed. Set ``run`` to a function of the parsed arguments; it returns the exit
+    code::
+
+        @hookimpl
+        def waxbill_commands(commands):
+            parser = commands.add_parser("shout", help="say it loud")
+            parser.set_defaults(run=lambda arguments: print("HELLO") or 0)
+    """
+
+
+@hookspec
+def waxbill_event(event: dict[str, Any]) -> None:
+    """Hears of each event after it is in the outbox.
+
+    Called with the envelope (``id``, ``event``, ``session``, ``payload``, ...) in the thread that caused it; it must
+    not wait. Implementing this makes every event be built, also those that nobody else wants::
+
+        @hookimpl
+        def waxbill_event(event):
+            print(event["event"], event["session"])
+    """
+
+
+@hookspec
+def waxbill_health() -> dict[str, Any]:  # type: ignore[empty-body]
+    """A part of /health.
+
+    Called for each GET /health. Return ``{"name": {"status": "up" or "down", ...}}``; one ``down`` makes the whole
+    answer 503::
+
+        @hookimpl
+        def waxbill_health():
+            return {"redis": {"status": "up", "latency_ms": 0.4}}
+    """
+
+
+@hookspec
+def waxbill_metrics() -> dict[str, float]:  # type: ignore[empty-body]
+    """Figures for /metrics: name to value, with labels inside the name where there are any.
+
+    Called for each GET /metrics::
+
+        @hookimpl
+        def waxbill_metrics():
+            return {'shout_total{mood="happy"}': 3}
+    """

@@ -1,0 +1,38 @@
+"""What the server says about itself."""
+
+from __future__ import annotations
+
+from .wire import Answer, Request
+
+
+class PingResponse(Answer):
+    message: str = "pong"
+
+
+class WorkerInfo(Answer):
+    id: str | None = None
+
+
+class WAHAEnvironment(Answer):
+    version: str
+    engine: str
+    tier: str
+    browser: str | None
+    platform: str
+    worker: WorkerInfo
+
+
+class ServerStatusResponse(Answer):
+    """``startTimestamp`` and ``uptime`` in ms."""
+
+    startTimestamp: int
+    uptime: int
+    worker: WorkerInfo
+
+
+class StopRequest(Request):
+    force: bool | None = False
+
+
+class StopResponse(Answer):
+    stopping: bool

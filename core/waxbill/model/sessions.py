@@ -1,0 +1,199 @@
+"""Sessions: their configuration, status and the requests that change them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from msgspec import UNSET, UnsetType
+
+from .errors import ValidationFailed
+from .wire import Answer, Request
+
+STOPPED = "STOPPED"
+STARTING = "STARTING"
+SCAN_QR_CODE = "SCAN_QR_CODE"
+PASSKEY_REQUIRED = "PASSKEY_REQUIRED"
+PASSKEY_CONFIRMATION_REQUIRED = "PASSKEY_CONFIRMATION_REQUIRED"
+WORKING = "WORKING"
+FAILED = "FAILED"
+
+Status = Literal[
+    "STOPPED",
+    "STARTING",
+    "SCAN_QR_CODE",
+    "PASSKEY_REQUIRED",
+    "PASSKEY_CONFIRMATION_REQUIRED",
+    "WORKING",
+    "FAILED",
+]
+#: A session in one of these is on its way: waiting a moment for the next status makes sense.
+ON_THE_WAY = (STARTING, SCAN_QR_CODE, PASSKEY_REQUIRED, PASSKEY_CONFIRMATION_REQUIRED)
+
+# WAHA 2024.10: 64 characters less a prefix of its own; the character set is limited since 2025.8.1 (#1163).
+NAME_LENGTH = 54
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,54}")
+
+
+def session_name(text: str) -> str:
+    """A session name that is safe as a folder name; raises ValidationFailed with what is allowed."""
+    if _NAME.fullmatch(text):
+        return text
+    raise ValidationFailed(
+        f"name must be 1 to {NAME_LENGTH} letters, digits, '-' or '_', not {text[:80]!r}; "
+        "leave it out to get a generated name"
+    )
+
+
+class HmacConfiguration(Request):
+    key: str | None = None
+
+
+class RetriesConfiguration(Request):
+    policy: Literal["linear", "exponential", "constant"] | None = None
+    delaySeconds: float | None = None
+    attempts: int | None = None
+
+
+class CustomHeader(Request):
+    name: str
+    value: str
+
+
+class WebhookConfig(Request):
+    url: str
+    events: list[str]
+    hmac: HmacConfiguration | None = None
+    retries: RetriesConfiguration | None = None
+    customHeaders: list[CustomHeader] | None = None
+
+
+class ProxyConfig(Request):
+    server: str
+    username: str | None = None
+    password: str | None = None
+
+
+class IgnoreConfig(Request):
+    status: bool | None = None
+    groups: bool | None = None
+    channels: bool | None = None
+    broadcast: bool | None = None
+
+
+class ClientSessionConfig(Request):
+    deviceName: str | None = None
+    browserName: str | None = None
+
+
+class NowebStoreConfig(Request):
+    enabled: bool | None = False
+    fullSync: bool | None = False
+
+
+class NowebConfig(Request):
+    markOnline: bool | None = True
+    store: NowebStoreConfig | None = None
+
+
+class GowsStorageConfig(Request):
+    messages: bool | None = None
+    groups: bool | None = None
+    chats: bool | None = None
+    labels: bool | None = None
+
+
+class GowsConfig(Request):
+    storage: GowsStorageConfig | None = None
+
+
+class WebjsConfig(Request):
+    tagsEventsOn: bool | None = False
+
+
+class SessionConfig(Request, omit_defaults=True):
+    metadata: dict[str, str] | None = None
+    proxy: ProxyConfig | None = None
+    debug: bool | None = False
+    ignore: IgnoreConfig | None = None
+    client: ClientSessionConfig | None = None
+    noweb: NowebConfig | None = None
+    gows: GowsConfig | None = None
+    webjs: WebjsConfig | None = None
+    webhooks: list[WebhookConfig] | None = None
+
+
+class App(Request):
+    id: str = ""
+    session: str = ""
+    app: Literal["chatwoot", "calls", "mcp"]
+    config: dict[str, Any]
+    enabled: bool | None = True
+
+
+class SessionCreateRequest(Request):
+    name: str | None = None
+    start: bool | None = True
+    config: SessionConfig | None = None
+    apps: list[App] | None = None
+
+
+class SessionUpdateRequest(Request):
+    config: SessionConfig | None = None
+    apps: list[App] | None = None
+
+
+class SessionStartDeprecatedRequest(Request):
+    name: str
+    config: SessionConfig | None = None
+
+
+class SessionStopDeprecatedRequest(Request):
+    name: str
+    logout: bool | None = False
+
+
+class SessionLogoutDeprecatedRequest(Request):
+    name: str
+
+
+class MeInfo(Answer):
+    id: str
+    pushName: str
+    lid: str | UnsetType = UNSET
+    jid: str | UnsetType = UNSET
+
+
+class Timestamps(Answer):
+    activity: int | None = None
+
+
+class SessionDTO(Answer):
+    name: str
+    status: Status
+    config: SessionConfig | UnsetType = UNSET
+
+
+class SessionInfo(SessionDTO):
+    me: MeInfo | None = None
+    assignedWorker: str | UnsetType = UNSET
+    presence: str | None = None
+    timestamps: Timestamps
+    engine: dict[str, Any] | UnsetType = UNSET
+    apps: list[App] | UnsetType = UNSET
+
+
+class StatusPoint(Answer):
+    """One status that a session had; ``timestamp`` in ms."""
+
+    status: Status
+    timestamp: int
+
+
+class SessionStatusBody(Answer):
+    """Payload of ``session.status``; ``statuses`` are the last three, oldest first."""
+
+    name: str
+    status: Status
+    statuses: list[StatusPoint]
+    data: Any = None

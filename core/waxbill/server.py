@@ -1,0 +1,288 @@
+"""The server process: waitress, its loop with requests that never wait, and an end that loses nothing.
+
+Requests that need only the store run in the loop's own thread, all that arrived together sharing one commit; their
+answers leave after it. The rest runs in threads that start when they are first needed. Built on waitress 3's channel,
+task and dispatcher; ``tests/test_server.py`` notices when a release changes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import sqlite3
+import sys
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.buffers import OverflowableBuffer
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, ThreadedTaskDispatcher
+
+from .api.operation import NeedsThread, encode, too_large
+
+if TYPE_CHECKING:
+    from .app import Server
+
+log = logging.getLogger("waxbill.server")
+
+# A thread that comes back from a lock or a system call waits for the interpreter up to this long behind a busy loop.
+# Python's 5 ms makes 64 connections slower than 8; 20 us doubles the rate there and costs nothing elsewhere.
+_SWITCH_SECONDS = 20e-6
+# A loop without anything to do still looks around this often (idle connections are closed then).
+_ROUND_SECONDS = 1.0
+
+
+class _ErrorTask(ErrorTask):
+    """What waitress itself refuses (a body too large, a malformed request), in WAHA's JSON."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        text = too_large(self.channel.adj.max_request_body_size) if error.code == 413 else error.body
+        body = encode({"message": text, "error": error.reason, "statusCode": error.code})
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json; charset=utf-8"))
+        self.response_headers.append(("Connection", "close"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(HTTPChannel):
+    """A connection whose answers, when made in the loop, stay in its buffer until the loop sends them."""
+
+    error_task_class = _ErrorTask
+    server: _Listener
+
+    def write_soon(self, data: Any) -> int:
+        if not data or not isinstance(data, bytes) or not self.server.loop.in_loop():
+            return int(super().write_soon(data))
+        # Only this thread touches the buffer now: no lock, and no sending before the commit.
+        if self.current_outbuf_count >= self.adj.outbuf_high_watermark:
+            self.outbufs.append(OverflowableBuffer(self.adj.outbuf_overflow))
+            self.current_outbuf_count = 0
+        self.outbufs[-1].append(data)
+        self.current_outbuf_count += len(data)
+        self.total_outbufs_len += len(data)
+        return len(data)
+
+    def retract(self) -> None:
+        """Replaces an answer that was made but not sent: what it promised could not be kept."""
+        for buffer in self.outbufs:
+            buffer.close()
+        body = encode(
+            {
+                "message": "The store can't be written now. Nothing was changed; try again.",
+                "error": "Service Unavailable",
+                "statusCode": 503,
+            }
+        )
+        head = (
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
+            f"Content-Length: {len(body)}\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
+        )
+        self.outbufs = [OverflowableBuffer(self.adj.outbuf_overflow)]
+        self.outbufs[0].append(head.encode() + body)
+        self.current_outbuf_count = self.total_outbufs_len = len(head) + len(body)
+        self.close_when_flushed = True
+
+
+class _Listener(TcpWSGIServer):
+    """The listening socket and its connections."""
+
+    channel_class = _Channel
+    loop: Loop
+
+    def pull_trigger(self) -> None:
+        """Wakes the loop, unless it is the loop that asks."""
+        if not self.loop.in_loop():
+            super().pull_trigger()
+
+
+class _Threads(ThreadedTaskDispatcher):
+    """Threads for requests that may wait, started one by one when all others are busy."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def add_task(self, task: Any) -> None:
+        with self.lock:
+            idle = len(self.threads) - self.active_count - len(self.queue)
+            running = len(self.threads)
+        if idle <= 0 and running < self._most:
+            self.set_thread_count(running + 1)
+        super().add_task(task)
+
+
+class Loop:
+    """The server's one loop: reads requests, answers those that don't wait, runs timers, sends answers."""
+
+    def __init__(self, server: Server, application: Any, host: str) -> None:
+        core = server.settings.core
+        self.server = server
+        self.in_loop = server.in_loop
+        self._ready: deque[_Channel] = deque()
+        self._threads = _Threads(core.threads)
+        self._stopping = False
+        self.map: dict[int, Any] = {}
+        adjustments = Adjustments(
+            host=host,
+            port=core.port,
+            ident="waxbill",
+            threads=core.threads,
+            connection_limit=core.max_connections,
+            max_request_body_size=core.max_body_mb * 1024 * 1024,
+            # An answer's head and body leave in one piece.
+            send_bytes=64 * 1024,
+            # Bodies and answers beyond these go to temporary files instead of memory.
+            inbuf_overflow=256 * 1024,
+            outbuf_overflow=1024 * 1024,
+            asyncore_use_poll=True,
+        )
+        listeners = [
+            _Listener(application, self.map, True, None, dispatcher=self, adj=adjustments, sockinfo=info)
+            for info in adjustments.listen
+        ]
+        for listener in listeners:
+            listener.loop = self
+        self.listeners = listeners
+        server.clock.wake = listeners[0].pull_trigger
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        return [(listener.effective_host, int(listener.effective_port)) for listener in self.listeners]
+
+    # -- waitress calls these: it takes the loop for its dispatcher
+
+    def add_task(self, channel: _Channel) -> None:
+        """A request has arrived, or the one before it on its connection is answered."""
+        if self.in_loop():
+            self._ready.append(channel)
+        else:
+            self._threads.add_task(channel)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        return bool(self._threads.shutdown(cancel_pending, timeout))
+
+    # -- the loop
+
+    def run(self) -> None:
+        """Runs until ``stop()``, then answers what has arrived and ends."""
+        self.in_loop.ident = threading.get_ident()
+        clock = self.server.clock
+        while not self._stopping:
+            wait = clock.seconds_to_next()
+            self._round(_ROUND_SECONDS if wait is None else min(wait, _ROUND_SECONDS))
+            clock.run_due()
+        self._drain()
+        self.in_loop.ident = 0
+
+    def stop(self) -> None:
+        """Ends the loop; a signal handler or any thread may call it."""
+        self._stopping = True
+        self.listeners[0].trigger.pull_trigger()
+
+    def _round(self, wait_seconds: float) -> None:
+        wasyncore.poll2(wait_seconds, self.map)
+        while self._ready:
+            self._answer_all()
+
+    def _answer_all(self) -> None:
+        """Answers the requests that are ready, with one commit for all; what may wait goes to a thread."""
+        channels = list(self._ready)
+        self._ready.clear()
+        answered: list[_Channel] = []
+        try:
+            with self.server.store.group():
+                for channel in channels:
+                    request = channel.requests[0]
+                    try:
+                        channel.service()
+                    except NeedsThread:
+                        request.get_body_stream().seek(0)
+                        self._threads.add_task(channel)
+                    else:
+                        answered.append(channel)
+        except sqlite3.Error as error:
+            log.error("The store could not keep %d requests: %s", len(answered), error)
+            for channel in answered:
+                channel.retract()
+        for channel in answered:
+            if channel.connected:
+                channel.handle_write()
+
+    def _drain(self) -> None:
+        """Closes the door, then lets what runs finish for as long as the settings allow."""
+        for listener in self.listeners:
+            listener.accepting = False
+            listener.del_channel()
+            listener.socket.close()
+        end = time.monotonic() + self.server.settings.core.stop_seconds
+        while self._busy() and time.monotonic() < end:
+            self._round(0.05)
+        self._threads.shutdown(cancel_pending=True, timeout=1)
+        wasyncore.close_all(self.map)
+
+    def _busy(self) -> bool:
+        channels = [channel for channel in self.map.values() if isinstance(channel, _Channel)]
+        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def bind_address(server: Server) -> str:
+    """Where to listen: what was set; else everywhere with a key, and only on this machine without one."""
+    core = server.settings.core
+    if core.host:
+        return core.host
+    return "0.0.0.0" if server.keys.required or core.no_api_key else "127.0.0.1"  # noqa: S104
+
+
+def serve(server: Server, application: Any) -> None:
+    """Serves until SIGTERM or SIGINT; then ends the requests that run, the sessions and the deliveries.
+
+    Raises OSError when the address can't be used.
+    """
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it writes a line for every request that waits
+    host = bind_address(server)
+    loop = Loop(server, application, host)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.stop())
+    server.start()
+    _announce(server, loop)
+    try:
+        loop.run()
+    finally:
+        log.info("Stopping: sessions, then deliveries, then the store")
+        server.close()
+
+
+def _announce(server: Server, loop: Loop) -> None:
+    reading = server.reading
+    driver = server.spec.title if server.spec else "no driver"
+    log.info("waxbill: %s (%s mode): %s", driver, server.mode, server.choice.reason)
+    log.info("Memory: limit %.0f MB (%s), %.0f MB in use", reading.limit_mb, reading.source, reading.used_mb)
+    if not server.keys.required:
+        log.warning(
+            "No API key is set (WAHA_API_KEY): everyone who reaches this address may send. %s",
+            "" if server.settings.core.host or server.settings.core.no_api_key else "So only this machine can.",
+        )
+    for host, port in loop.addresses:
+        shown = f"[{host}]" if ":" in host else host
+        log.info("Listening on http://%s:%d", shown, port)
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True

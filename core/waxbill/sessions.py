@@ -1,0 +1,460 @@
+"""Sessions: their life from create to delete, kept in the store. The API calls this; it calls the driver.
+
+Statuses: STOPPED -> STARTING -> SCAN_QR_CODE -> WORKING, FAILED from anywhere. A session that was running when the
+server stopped (whatever its status then) runs again after the next start; one that was stopped stays stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import UNSET
+
+from .model import ids
+from .model.errors import NotFound, Unprocessable, ValidationFailed, WrongState
+from .model.events import select
+from .model.sessions import (
+    FAILED,
+    ON_THE_WAY,
+    STARTING,
+    STOPPED,
+    WORKING,
+    App,
+    CustomHeader,
+    HmacConfiguration,
+    MeInfo,
+    RetriesConfiguration,
+    SessionConfig,
+    SessionDTO,
+    SessionInfo,
+    SessionStatusBody,
+    Status,
+    StatusPoint,
+    Timestamps,
+    WebhookConfig,
+    session_name,
+)
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .delivery.outbox import Outbox
+    from .driver import Account, Driver
+    from .events import Events
+    from .settings import CoreSettings, Settings
+    from .store import Store
+
+log = logging.getLogger("waxbill.sessions")
+
+SCHEMA = [
+    """
+    CREATE TABLE session (
+        name TEXT PRIMARY KEY, config BLOB NOT NULL, apps BLOB, me BLOB, running INTEGER NOT NULL DEFAULT 0,
+        activity INTEGER) WITHOUT ROWID
+    """
+]
+
+#: How long a call waits for a session that is on its way to the status that it needs (WAHA 2024.10).
+GATE_SECONDS = 5.0
+_STATUSES_KEPT = 3
+
+
+class Session:
+    """One session as this process knows it; the ``SessionHost`` of its account. Any thread may call it."""
+
+    def __init__(self, sessions: Sessions, name: str, config: SessionConfig, apps: list[App]) -> None:
+        self._sessions = sessions
+        self.name = name
+        self.config = config
+        self.apps = apps
+        self.status: Status = STOPPED
+        self.statuses: list[StatusPoint] = []
+        self.me: MeInfo | None = None
+        #: Why it FAILED, in words.
+        self.reason = ""
+        self.account: Account | None = None
+        #: When a client last used it, Unix ms.
+        self.activity: int | None = None
+        #: Which lanes of the outbox take which event.
+        self.webhooks: dict[str, tuple[int, ...]] = {}
+        #: One change of its life at a time.
+        self.changing = threading.RLock()
+
+    # -- what the account may use and report: see driver.SessionHost
+
+    @property
+    def settings(self) -> Settings:
+        return self._sessions.settings
+
+    @property
+    def store(self) -> Store:
+        return self._sessions.store
+
+    @property
+    def clock(self) -> Clock:
+        return self._sessions.clock
+
+    @property
+    def folder(self) -> Path:
+        folder = self._sessions.folder_of(self.name)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def set_status(self, status: Status, data: Any = None) -> None:
+        point = StatusPoint(status=status, timestamp=time.time_ns() // 1_000_000)
+        statuses = [*self.statuses, point][-_STATUSES_KEPT:]
+        body = SessionStatusBody(name=self.name, status=status, statuses=statuses, data=data)
+        self._sessions.events.emit(self, "session.status", body)
+        with self._sessions.changed:
+            self.status, self.statuses = status, statuses
+            self._sessions.changed.notify_all()
+        log.info("Session '%s' is %s", self.name, status)
+
+    def fail(self, reason: str) -> None:
+        """Reports FAILED with the reason, which clients find in ``engine.reason`` and in the event's data."""
+        self.reason = reason
+        log.error("Session '%s' failed: %s", self.name, reason)
+        self.set_status(FAILED, {"reason": reason})
+
+    def set_me(self, me: MeInfo | None) -> None:
+        self.me = me
+        with self.store.write() as db:
+            db.execute(
+                "UPDATE session SET me = ? WHERE name = ?", (None if me is None else msgspec.json.encode(me), self.name)
+            )
+
+    def wants(self, event: str) -> bool:
+        return self._sessions.events.wanted(self, event)
+
+    def emit(self, event: str, payload: Any, *, chat: str | None = None) -> None:
+        if chat is None or not self._ignores(chat):
+            self._sessions.events.emit(self, event, payload)
+
+    def _ignores(self, chat: str) -> bool:
+        """Whether the session's configuration (or the server's default) says to ignore events of such a chat."""
+        what = ids.kind(chat)
+        if what == "person":
+            return False
+        name = {"status": "status", "group": "groups", "channel": "channels", "broadcast": "broadcast"}[what]
+        own = getattr(self.config.ignore, name) if self.config.ignore else None
+        return bool(getattr(self.settings.core, f"ignore_{name}") if own is None else own)
+
+    # -- what clients see
+
+    def dto(self) -> SessionDTO:
+        return SessionDTO(name=self.name, status=self.status, config=self.config)
+
+    def info(self, *, engine: bool = False, apps: bool = False) -> SessionInfo:
+        """The session for GET: ``engine`` for one session, not in the list; ``apps`` when asked to expand them."""
+        running = self.account is not None
+        return SessionInfo(
+            name=self.name,
+            status=self.status,
+            config=self.config,
+            me=self.me,
+            assignedWorker=self.settings.core.worker_id if running and self.settings.core.worker_id else UNSET,
+            presence=self.account.presence() if self.account else None,
+            timestamps=Timestamps(activity=self.activity),
+            engine=self._engine() if engine else UNSET,
+            apps=self.apps if apps else UNSET,
+        )
+
+    def _engine(self) -> dict[str, Any]:
+        details = self.account.engine_details() if self.account else {}
+        reason = {"reason": self.reason} if self.status == FAILED and self.reason else {}
+        return {"engine": self._sessions.engine, **details, **reason}
+
+    def running(self, expected: tuple[str, ...] = (WORKING,), *, may_wait: bool = True) -> Account:
+        """The account, once the session has one of the expected statuses; waits a moment if it is on its way.
+
+        Raises WrongState; with ``may_wait=False`` at once, with the status that it has.
+        """
+        if self.status not in expected and may_wait and self.status in ON_THE_WAY:
+            with self._sessions.changed:
+                self._sessions.changed.wait_for(
+                    lambda: self.status in expected or self.status not in ON_THE_WAY, GATE_SECONDS
+                )
+        account = self.account
+        if account is None or self.status not in expected:
+            raise WrongState(self.name, self.status, expected)
+        return account
+
+
+class Sessions:
+    """All sessions of this server. Any thread may call it; changes of one session take turns."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, outbox: Outbox) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self._outbox = outbox
+        self.events: Events  # set by the server, which needs the sessions to make them
+        self.driver: Driver | None = None
+        self.engine = settings.core.engine
+        #: Why there is no driver, in words.
+        self.obstacle = ""
+        self.changed = threading.Condition()
+        self._sessions: dict[str, Session] = {}
+        self._changing = threading.Lock()
+        self._global = global_webhooks(settings.core)
+        store.migrate("sessions", SCHEMA)
+
+    # -- finding
+
+    def get(self, name: str) -> Session:
+        """The session of a name; raises NotFound."""
+        session = self._sessions.get(name)
+        if session is None:
+            raise NotFound(f"Session '{name[:80]}' not found. Create it with POST /api/sessions first.")
+        return session
+
+    def all(self) -> list[Session]:
+        return list(self._sessions.values())
+
+    def folder_of(self, name: str) -> Path:
+        return self.settings.core.store_dir / "sessions" / name
+
+    # -- life
+
+    def load(self) -> None:
+        """Reads the sessions from the store; none is started."""
+        for name, config, apps, me, activity in self.store.read().execute(
+            "SELECT name, config, apps, me, activity FROM session ORDER BY name"
+        ):
+            session = Session(
+                self,
+                name,
+                msgspec.json.decode(config, type=SessionConfig),
+                msgspec.json.decode(apps, type=list[App]) if apps else [],
+            )
+            session.me = msgspec.json.decode(me, type=MeInfo) if me else None
+            session.activity = activity
+            session.webhooks = self._lanes(name, session.config)
+            self._sessions[name] = session
+
+    def start_kept(self) -> None:
+        """Starts what ran before, and what the settings name; one that can't be started is FAILED, the rest go on."""
+        core = self.settings.core
+        rows = self.store.read().execute("SELECT name, running FROM session ORDER BY name").fetchall()
+        names = [name for name, running in rows if core.restart_all or (running and core.restart_own)]
+        for name in core.start_sessions:
+            if name not in self._sessions:
+                self.create(name, SessionConfig(), [])
+            if name not in names:
+                names.append(name)
+        for index, name in enumerate(names):
+            delay = index * core.auto_start_delay_seconds
+            if delay:
+                self.clock.call_later(delay, lambda name=name: self.start(name))  # type: ignore[misc]
+            else:
+                self.start(name)
+
+    def create(self, name: str | None, config: SessionConfig, apps: list[App]) -> Session:
+        """A new session, STOPPED; raises Unprocessable when there is one of that name."""
+        name = session_name(name) if name else f"session_{uuid.uuid4().hex}"
+        check(config)
+        with self._changing:
+            if name in self._sessions:
+                raise Unprocessable(f"Session '{name}' already exists. Use PUT /api/sessions/{name} to change it.")
+            session = Session(self, name, config, apps)
+            with self.store.write() as db:
+                db.execute(
+                    "INSERT INTO session (name, config, apps) VALUES (?, ?, ?)",
+                    (name, msgspec.json.encode(config), msgspec.json.encode(apps)),
+                )
+                session.webhooks = self._lanes(name, config)
+            self._sessions[name] = session
+        return session
+
+    def update(self, name: str, config: SessionConfig, apps: list[App] | None) -> Session:
+        """Replaces the whole configuration; a running session is started again with it."""
+        check(config)
+        session = self.get(name)
+        with session.changing:
+            ran = session.account is not None
+            if ran:
+                self._halt(session)
+            apps = session.apps if apps is None else apps
+            with self.store.write() as db:
+                db.execute(
+                    "UPDATE session SET config = ?, apps = ? WHERE name = ?",
+                    (msgspec.json.encode(config), msgspec.json.encode(apps), name),
+                )
+                webhooks = self._lanes(name, config)
+            session.config, session.apps, session.webhooks = config, apps, webhooks
+            if ran:
+                self._begin(session)
+        return session
+
+    def start(self, name: str) -> Session:
+        """Starts a session; one that runs is left alone."""
+        session = self.get(name)
+        with session.changing:
+            if session.account is None:
+                self._set_running(session, True)
+                self._begin(session)
+        return session
+
+    def stop(self, name: str) -> Session:
+        """Stops a session and remembers that it is not to run; its pairing stays."""
+        session = self.get(name)
+        with session.changing:
+            self._set_running(session, False)
+            if session.account is not None or session.status != STOPPED:
+                self._halt(session)
+                session.set_status(STOPPED)
+        return session
+
+    def restart(self, name: str) -> Session:
+        session = self.get(name)
+        with session.changing:
+            self._set_running(session, True)
+            if session.account is not None:
+                self._halt(session)
+            self._begin(session)
+        return session
+
+    def logout(self, name: str) -> Session:
+        """Unlinks the device and forgets the pairing; a session that ran starts again, to be paired anew."""
+        session = self.get(name)
+        with session.changing:
+            ran = session.account is not None
+            self._unlink(session)
+            session.set_me(None)
+            if ran:
+                self._begin(session)
+        return session
+
+    def delete(self, name: str) -> None:
+        """Stops, unlinks and forgets a session; one that does not exist is no error."""
+        session = self._sessions.get(name)
+        if session is None:
+            return
+        with session.changing:
+            self._unlink(session)
+            if session.status != STOPPED:
+                session.set_status(STOPPED)
+            with self.store.write() as db:
+                db.execute("DELETE FROM session WHERE name = ?", (name,))
+                self._outbox.set_lanes(name, [])
+            self._sessions.pop(name, None)
+
+    def stop_all(self) -> None:
+        """For the end of the server: every account is stopped, and runs again after the next start."""
+        for session in self.all():
+            with session.changing:
+                if session.account is not None:
+                    self._halt(session)
+                    session.set_status(STOPPED)
+
+    def _begin(self, session: Session) -> None:
+        """STARTING, and on from there by the driver. The session's lock is held, its account is None."""
+        session.reason = ""
+        session.set_status(STARTING)
+        if self.driver is None:
+            session.fail(self.obstacle)
+            return
+        try:
+            session.account = self.driver.account(session)
+            session.account.start()
+        except Exception as error:
+            log.exception("Session '%s' could not be started", session.name)
+            session.fail(f"The driver could not start it: {type(error).__name__}: {error}")
+
+    def _halt(self, session: Session) -> None:
+        """Stops the account, if there is one. A driver that raises here has lost its backend anyway."""
+        account, session.account = session.account, None
+        if account is not None:
+            try:
+                account.stop()
+            except Exception:
+                log.exception("Session '%s' did not stop cleanly", session.name)
+
+    def _unlink(self, session: Session) -> None:
+        """Logs out, stops, and removes what the driver and the session's folder keep."""
+        if session.account is not None:
+            try:
+                session.account.logout()
+            except Exception:
+                log.exception("Session '%s' could not be unlinked on the phone", session.name)
+        self._halt(session)
+        if self.driver is not None:
+            self.driver.forget(session.name)
+        folder = self.folder_of(session.name)
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def _set_running(self, session: Session, running: bool) -> None:
+        with self.store.write() as db:
+            db.execute("UPDATE session SET running = ? WHERE name = ?", (running, session.name))
+
+    def _lanes(self, name: str, config: SessionConfig) -> dict[str, tuple[int, ...]]:
+        return self._outbox.set_lanes(name, [*(config.webhooks or ()), *self._global])
+
+
+def global_webhooks(core: CoreSettings) -> list[WebhookConfig]:
+    """The webhook of the settings WHATSAPP_HOOK_*, which gets the events of every session; none without a URL."""
+    if not (core.hook_url and core.hook_events):
+        return []
+    return [
+        WebhookConfig(
+            url=core.hook_url,
+            events=list(core.hook_events),
+            hmac=HmacConfiguration(key=core.hook_hmac_key) if core.hook_hmac_key else None,
+            retries=RetriesConfiguration(
+                policy=core.hook_retries_policy,
+                delaySeconds=core.hook_retries_delay_seconds,
+                attempts=core.hook_retries_attempts,
+            ),
+            customHeaders=[
+                CustomHeader(name=name.strip(), value=value.strip())
+                for name, _, value in (header.partition(":") for header in core.hook_custom_headers)
+            ]
+            or None,
+        )
+    ]
+
+
+def check(config: SessionConfig) -> None:
+    """Raises ValidationFailed with every fault of a configuration that its types don't catch."""
+    faults: list[str] = []
+    for index, webhook in enumerate(config.webhooks or ()):
+        where = f"config.webhooks.{index}"
+        if webhook.url:
+            faults += _url_faults(f"{where}.url", webhook.url)
+        faults += [
+            f"{where}.events: '{name}' is no event; see the events of the contract, or use *"
+            for name in select(webhook.events)[1]
+        ]
+        for number, header in enumerate(webhook.customHeaders or ()):
+            token = header.name.replace("-", "").replace("_", "")
+            if not (token.isascii() and token.isalnum()):
+                faults.append(f"{where}.customHeaders.{number}.name must be a header name of letters, digits, - and _")
+            if not (header.value.isprintable() and header.value.isascii()):
+                faults.append(f"{where}.customHeaders.{number}.value must be printable ASCII text on one line")
+        retries = webhook.retries
+        if retries and not 0 <= (retries.delaySeconds or 0) <= 86400:
+            faults.append(f"{where}.retries.delaySeconds must be from 0 to 86400")
+        if retries and not 0 <= (retries.attempts or 0) <= 1000:
+            faults.append(f"{where}.retries.attempts must be from 0 to 1000")
+    if faults:
+        raise ValidationFailed(*faults)
+
+
+def _url_faults(where: str, url: str) -> list[str]:
+    """What is wrong with a webhook URL: it needs a scheme, a host, a real port, and no spaces or control characters."""
+    try:
+        parts = urlsplit(url)
+        good = bool(parts.scheme and parts.netloc and parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good or not url.isprintable() or " " in url:
+        return [f"{where} must be a URL address such as https://example.com/hook, not {url[:120]!r}"]
+    return []

@@ -1,0 +1,354 @@
+"""Settings: one typed table, read from the environment and an optional .env file. Everything may import it.
+
+A settings type is a frozen Struct whose members are declared with ``Setting``; the core has one, a plugin brings
+its own through the hook ``waxbill_settings``. WAHA's own names are used wherever a WAHA setting means the same thing.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NewType, TypeVar
+
+import msgspec
+
+#: Text that is never shown: its value is masked wherever settings are printed.
+Secret = NewType("Secret", str)
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Setting:
+    """How one setting is read: its name in the environment, other names, what it means, and its bounds.
+
+    The first name that is set wins; ``low`` and ``high`` are inclusive.
+    """
+
+    __slots__ = ("high", "low", "meaning", "names")
+
+    def __init__(self, *names: str, meaning: str, low: float | None = None, high: float | None = None) -> None:
+        self.names, self.meaning, self.low, self.high = names, meaning, low, high
+
+
+class SettingError(Exception):
+    """A setting has a value that it can't have; the text names the setting, the value and what is allowed."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One line of the table: a setting with its type, default, value in force and where that came from."""
+
+    name: str
+    aliases: tuple[str, ...]
+    type: str
+    default: Any
+    meaning: str
+    value: Any
+    source: str
+    secret: bool
+
+
+class CoreSettings(msgspec.Struct, frozen=True):
+    """The settings of the core."""
+
+    # -- the server
+    port: Annotated[
+        int, Setting("PORT", "WHATSAPP_API_PORT", meaning="Port to listen on.", low=0, high=65535)
+    ] = 3000
+    host: Annotated[
+        str,
+        Setting(
+            "WAXBILL_HOST",
+            meaning="Address to listen on. Empty: all addresses when a key is set, else 127.0.0.1 only.",
+        ),
+    ] = ""
+    hostname: Annotated[
+        str, Setting("WHATSAPP_API_HOSTNAME", meaning="Host name in the URLs that the server hands out.")
+    ] = "localhost"
+    schema: Annotated[
+        Literal["http", "https"],
+        Setting("WHATSAPP_API_SCHEMA", meaning="Scheme in the URLs that the server hands out."),
+    ] = "http"
+    base_url: Annotated[
+        str, Setting("WAHA_BASE_URL", meaning="Start of the URLs that the server hands out, in place of scheme and host.")
+    ] = ""
+    threads: Annotated[
+        int,
+        Setting("WAXBILL_THREADS", meaning="Threads for requests that may wait; they start when needed.", low=1, high=64),
+    ] = 4
+    max_body_mb: Annotated[
+        int, Setting("WAXBILL_MAX_BODY_MB", meaning="Largest request body in MB; a larger one gets 413.", low=1, high=1024)
+    ] = 10
+    max_connections: Annotated[
+        int, Setting("WAXBILL_MAX_CONNECTIONS", meaning="Most open connections; more wait.", low=10, high=100_000)
+    ] = 1000
+    keep_alive: Annotated[
+        bool, Setting("KEEP_ALIVE", meaning="Reuse connections: clients' to the server and the server's to webhooks.")
+    ] = True
+    stop_seconds: Annotated[
+        float,
+        Setting(
+            "WAXBILL_STOP_SECONDS", meaning="How long running requests may take when the server stops.", low=0, high=300
+        ),
+    ] = 10.0
+    strict_mode: Annotated[
+        bool, Setting("WAHA_HTTP_STRICT_MODE", meaning="Refuse unknown members in request bodies of sessions with 400.")
+    ] = False
+    debug_mode: Annotated[bool, Setting("WAHA_DEBUG_MODE", meaning="Serve the debug operations.")] = False
+    log_level: Annotated[
+        Literal["fatal", "error", "warn", "info", "debug", "trace"],
+        Setting("WAHA_LOG_LEVEL", meaning="How much is logged."),
+    ] = "info"
+    log_format: Annotated[Literal["PRETTY", "JSON"], Setting("WAHA_LOG_FORMAT", meaning="Form of the log lines.")] = (
+        "PRETTY"
+    )
+    print_qr: Annotated[
+        bool, Setting("WAHA_PRINT_QR", meaning="Print QR codes to the log (off unless asked for; WAHA's default is on).")
+    ] = False
+    worker_id: Annotated[str, Setting("WAHA_WORKER_ID", meaning="Name of this server in answers and events.")] = ""
+
+    # -- keys
+    api_key: Annotated[
+        Secret,
+        Setting(
+            "WHATSAPP_API_KEY", "WAHA_API_KEY", meaning="Key that clients send as X-Api-Key: plain, or sha512:<hex>."
+        ),
+    ] = Secret("")
+    no_api_key: Annotated[
+        bool, Setting("WAHA_NO_API_KEY", meaning="Serve without a key on every address: only for closed networks.")
+    ] = False
+    api_key_exclude_path: Annotated[
+        tuple[str, ...],
+        Setting(
+            "WHATSAPP_API_KEY_EXCLUDE_PATH",
+            "WAHA_API_KEY_EXCLUDE_PATH",
+            meaning="Paths that need no key, without the leading slash; api/files/(.*) is everything below.",
+        ),
+    ] = ()
+
+    # -- what is kept
+    store_dir: Annotated[
+        Path, Setting("WAHA_LOCAL_STORE_BASE_DIR", meaning="Folder for the store and the sessions' files.")
+    ] = Path(".waxbill")
+    store_sync: Annotated[
+        Literal["normal", "full"],
+        Setting("WAXBILL_STORE_SYNC", meaning="normal: safe when the process is killed; full: when power fails, too."),
+    ] = "normal"
+
+    # -- drivers and modes
+    engine: Annotated[
+        Literal["WEBJS", "WPP", "NOWEB", "GOWS"],
+        Setting("WHATSAPP_DEFAULT_ENGINE", meaning="Engine whose dialect the mock speaks."),
+    ] = "WEBJS"
+    force_mock: Annotated[
+        bool, Setting("FORCE_MOCK_MODE", meaning="Use the simulator, whatever else is installed.")
+    ] = False
+    enable_real: Annotated[
+        bool, Setting("ENABLE_REAL_WHATSAPP", meaning="Use a real driver; sessions fail with the reason where none can run.")
+    ] = False
+    mock_fallback: Annotated[
+        bool, Setting("MOCK_FALLBACK", meaning="With ENABLE_REAL_WHATSAPP: simulate where no real driver can run.")
+    ] = False
+    driver: Annotated[str, Setting("WAXBILL_DRIVER", meaning="Name of the driver to use, instead of a choice.")] = ""
+    disable_plugins: Annotated[
+        tuple[str, ...], Setting("WAXBILL_DISABLE_PLUGINS", meaning="Names of installed plugins to leave out.")
+    ] = ()
+    memory_limit_mb: Annotated[
+        int, Setting("MEMORY_LIMIT_MB", meaning="Memory limit in MB, in place of the one found; 0: find it.", low=0)
+    ] = 0
+
+    # -- sessions
+    start_sessions: Annotated[
+        tuple[str, ...],
+        Setting("WHATSAPP_START_SESSION", meaning="Sessions to start (and create) when the server starts."),
+    ] = ()
+    restart_all: Annotated[
+        bool,
+        Setting(
+            "WHATSAPP_RESTART_ALL_SESSIONS",
+            "WAHA_RESTART_ALL_SESSIONS",
+            meaning="Start stopped sessions, too, when the server starts.",
+        ),
+    ] = False
+    restart_own: Annotated[
+        bool, Setting("WAHA_WORKER_RESTART_SESSIONS", meaning="Start the sessions that ran before when the server starts.")
+    ] = True
+    auto_start_delay_seconds: Annotated[
+        float, Setting("WAHA_AUTO_START_DELAY_SECONDS", meaning="Pause between two of those starts.", low=0, high=3600)
+    ] = 0.0
+    ignore_status: Annotated[
+        bool, Setting("WAHA_SESSION_CONFIG_IGNORE_STATUS", meaning="Default of config.ignore.status.")
+    ] = False
+    ignore_groups: Annotated[
+        bool, Setting("WAHA_SESSION_CONFIG_IGNORE_GROUPS", meaning="Default of config.ignore.groups.")
+    ] = False
+    ignore_channels: Annotated[
+        bool, Setting("WAHA_SESSION_CONFIG_IGNORE_CHANNELS", meaning="Default of config.ignore.channels.")
+    ] = False
+    ignore_broadcast: Annotated[
+        bool, Setting("WAHA_SESSION_CONFIG_IGNORE_BROADCAST", meaning="Default of config.ignore.broadcast.")
+    ] = False
+
+    # -- webhooks
+    hook_url: Annotated[str, Setting("WHATSAPP_HOOK_URL", meaning="URL that gets the events of all sessions.")] = ""
+    hook_events: Annotated[
+        tuple[str, ...], Setting("WHATSAPP_HOOK_EVENTS", meaning="Events for it; * is all but engine.event.")
+    ] = ()
+    hook_hmac_key: Annotated[
+        Secret, Setting("WHATSAPP_HOOK_HMAC_KEY", meaning="Key that signs its deliveries (HMAC-SHA512).")
+    ] = Secret("")
+    hook_retries_policy: Annotated[
+        Literal["constant", "linear", "exponential"],
+        Setting("WHATSAPP_HOOK_RETRIES_POLICY", meaning="How the delay between its attempts grows."),
+    ] = "constant"
+    hook_retries_delay_seconds: Annotated[
+        float, Setting("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS", meaning="First delay between attempts.", low=0, high=86400)
+    ] = 2.0
+    hook_retries_attempts: Annotated[
+        int, Setting("WHATSAPP_HOOK_RETRIES_ATTEMPTS", meaning="Attempts after the first one.", low=0, high=1000)
+    ] = 15
+    hook_custom_headers: Annotated[
+        tuple[str, ...],
+        Setting("WHATSAPP_HOOK_CUSTOM_HEADERS", meaning="Headers for it: Name:Value;Name2:Value2."),
+    ] = ()
+    hook_timeout_seconds: Annotated[
+        float, Setting("WAXBILL_HOOK_TIMEOUT_SECONDS", meaning="How long a webhook may take to answer.", low=0.1, high=600)
+    ] = 30.0
+    hook_workers: Annotated[
+        int, Setting("WAXBILL_HOOK_WORKERS", meaning="Most deliveries in flight at once.", low=1, high=64)
+    ] = 4
+
+    @property
+    def public_url(self) -> str:
+        """Start of every URL that the server hands out, without a trailing slash."""
+        return (self.base_url or f"{self.schema}://{self.hostname}:{self.port}").rstrip("/")
+
+
+#: Settings whose values are separated by something other than a comma.
+_SEPARATORS = {"WHATSAPP_HOOK_CUSTOM_HEADERS": ";"}
+_TRUE, _FALSE = ("true", "1"), ("false", "0")
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The names and values of a .env file; empty when there is none."""
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values  # 0.6 MB, only where there is such a file
+
+    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+
+
+def _declared(kind: type[msgspec.Struct]) -> Iterator[tuple[str, Any, Setting, Any]]:
+    """Member, bare type, declaration and default of every setting in a settings type."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    defaults = dict(zip(kind.__struct_fields__, kind.__struct_defaults__, strict=True))
+    for member, hint in hints.items():
+        if typing.get_origin(hint) is Annotated:
+            bare, declaration = typing.get_args(hint)[:2]
+            yield member, bare, declaration, defaults[member]
+
+
+def _allowed(bare: Any, declaration: Setting) -> str:
+    """What a value may be, in words."""
+    low, high = declaration.low, declaration.high
+    if typing.get_origin(bare) is Literal:
+        return "one of " + ", ".join(typing.get_args(bare))
+    if bare is bool:
+        return "true or false"
+    if bare in (int, float):
+        what = "a whole number" if bare is int else "a number"
+        if low is not None and high is not None:
+            return f"{what} from {low} to {high}"
+        return what + (f", {low} or more" if low is not None else "")
+    return "a list" if typing.get_origin(bare) is tuple else "text"
+
+
+def _parse(name: str, text: str, bare: Any, declaration: Setting) -> Any:
+    """The typed value of a setting; raises ValueError."""
+    text = text.strip()
+    if typing.get_origin(bare) is Literal:
+        choices = {str(choice).lower(): choice for choice in typing.get_args(bare)}
+        if text.lower() not in choices:
+            raise ValueError(text)
+        return choices[text.lower()]
+    if typing.get_origin(bare) is tuple:
+        return tuple(part.strip() for part in text.split(_SEPARATORS.get(name, ",")) if part.strip())
+    if bare is bool:
+        if text.lower() not in _TRUE + _FALSE:
+            raise ValueError(text)
+        return text.lower() in _TRUE
+    if bare in (int, float):
+        number = bare(text)
+        if not (declaration.low is None or number >= declaration.low):
+            raise ValueError(text)
+        if not (declaration.high is None or number <= declaration.high):
+            raise ValueError(text)
+        return number
+    return Path(text) if bare is Path else text
+
+
+class Settings:
+    """All settings in force: the core's and those that plugins brought.
+
+    >>> Settings({"PORT": "8080"}).core.port
+    8080
+    """
+
+    def __init__(self, environment: Mapping[str, str], file: Mapping[str, str] = types.MappingProxyType({})) -> None:
+        self.environment = environment
+        self._file = file
+        self._parts: dict[type[msgspec.Struct], msgspec.Struct] = {}
+        self._rows: list[Row] = []
+        self.core = self.add(CoreSettings)
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str], folder: Path = Path()) -> Settings:
+        """The settings of an environment and of the .env file in ``folder``; the environment wins."""
+        return cls(environment, read_env_file(folder / ".env"))
+
+    def add(self, kind: type[T]) -> T:
+        """Reads the settings of a type and keeps them; raises SettingError for the first bad value."""
+        values: dict[str, Any] = {}
+        for member, bare, declaration, default in _declared(kind):
+            value, source = self._read(bare, declaration, default)
+            values[member] = value
+            self._rows.append(
+                Row(
+                    name=declaration.names[0],
+                    aliases=declaration.names[1:],
+                    type=_allowed(bare, declaration),
+                    default=default,
+                    meaning=declaration.meaning,
+                    value=value,
+                    source=source,
+                    secret=bare is Secret,
+                )
+            )
+        self._parts[kind] = part = kind(**values)
+        return part
+
+    def _read(self, bare: Any, declaration: Setting, default: Any) -> tuple[Any, str]:
+        for name in declaration.names:
+            for where, values in ((name, self.environment), (f"{name} in .env", self._file)):
+                text = values.get(name)
+                if text is None or text.strip() == "":
+                    continue
+                try:
+                    return _parse(name, text, bare, declaration), where
+                except ValueError:
+                    shown = "***" if bare is Secret else repr(text)
+                    raise SettingError(
+                        f"{name} is {shown}, but must be {_allowed(bare, declaration)}. {declaration.meaning}"
+                    ) from None
+        return default, "default"
+
+    def part(self, kind: type[T]) -> T:
+        """The settings of a type that was added."""
+        found = self._parts[kind]
+        assert isinstance(found, kind)
+        return found
+
+    def table(self) -> list[Row]:
+        """Every setting with its value in force, the core's first."""
+        return self._rows

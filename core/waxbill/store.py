@@ -1,0 +1,247 @@
+"""The store: one SQLite file with everything that must outlive the process. Services, drivers and plugins use it.
+
+A write is on disk when its transaction ends: the write-ahead log keeps it through a kill of the process.
+``WAXBILL_STORE_SYNC=full`` also keeps it through a power cut, at the price of an fsync for every transaction.
+
+Threads: each thread has a connection of its own; writers take turns by one lock, readers never wait. Nothing
+slow (network, media, sleeping) may happen inside ``write()``.
+
+Grouping: the server's loop answers all requests that arrived together inside one ``group()``, so that they share
+one commit; inside it each ``write()`` is a savepoint that fails alone. Answers leave after the commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+#: A file up to this size is checked whole when it is opened (about 2 ms per MB).
+_CHECK_UP_TO_BYTES = 16 * 1024 * 1024
+
+
+class StoreError(Exception):
+    """The store can't be used; the text says why and what to do."""
+
+
+class _Local(threading.local):
+    """What one thread knows: its connection, how deep it is in ``write()``, whether a group is open."""
+
+    db: sqlite3.Connection | None = None
+    depth = 0
+    grouping = False
+    open = False
+
+    def __init__(self) -> None:
+        self.committed: list[Callable[[], object]] = []
+
+
+class _Write:
+    """The context manager behind ``Store.write``; a class, because a generator costs three times as much."""
+
+    __slots__ = ("_mark", "_store")
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._mark = 0
+
+    def __enter__(self) -> sqlite3.Connection:
+        local = self._store._local
+        db = local.db or self._store._connect()
+        if local.depth == 0:
+            if not local.open:
+                self._store._begin(db)
+                local.open = True
+            if local.grouping:
+                if not db.in_transaction:  # SQLite undid it all, as it does when the disk is full
+                    raise sqlite3.OperationalError("an earlier write of the same group failed")
+                db.execute("SAVEPOINT call")
+            self._mark = len(local.committed)
+        local.depth += 1
+        return db
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        local = self._store._local
+        local.depth -= 1
+        if local.depth:
+            return
+        db = local.db
+        assert db is not None
+        if local.grouping:
+            if kind is not None:
+                del local.committed[self._mark :]
+                if not db.in_transaction:
+                    return  # SQLite undid the whole group; its commit will say so
+                db.execute("ROLLBACK TO call")
+            db.execute("RELEASE call")
+        else:
+            self._store._end(commit=kind is None)
+
+
+class Store:
+    """A SQLite file (or, for tests, a folder's worth of one) opened for this process alone.
+
+    Raises StoreError when the file is damaged, can't be written or is in use by another process.
+    """
+
+    def __init__(self, path: Path, *, full_sync: bool = False) -> None:
+        self.path = path
+        self._full_sync = full_sync
+        self._local = _Local()
+        self._lock = threading.Lock()
+        self._connections: list[sqlite3.Connection] = []
+        self._own = self._claim()
+        try:
+            self._open()
+        except sqlite3.Error as error:
+            self.close()
+            raise StoreError(
+                f"The store {path} can't be used: {error}. Restore it from a backup, or move it away to start empty."
+            ) from error
+
+    def _claim(self) -> IO[str]:
+        """Makes folder and file private to this user and takes the lock that keeps a second server out."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            own = open(f"{self.path}.lock", "w", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
+        except OSError as error:
+            raise StoreError(
+                f"The store {self.path} can't be opened for writing: {error.strerror}. "
+                "Set WAHA_LOCAL_STORE_BASE_DIR to a folder that this user can write."
+            ) from error
+        try:
+            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            own.close()
+            raise StoreError(
+                f"The store {self.path} is in use by another waxbill. Stop that one, "
+                "or set WAHA_LOCAL_STORE_BASE_DIR to another folder."
+            ) from error
+        return own
+
+    def _open(self) -> None:
+        db = self._connect()
+        db.execute("PRAGMA journal_mode = WAL")
+        if self.path.stat().st_size <= _CHECK_UP_TO_BYTES:
+            (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise sqlite3.DatabaseError(f"it is damaged ({found})")
+        db.execute("CREATE TABLE IF NOT EXISTS part (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID")
+        with self.write() as writable:
+            writable.execute("INSERT INTO part VALUES ('store', 1) ON CONFLICT (name) DO NOTHING")
+
+    def _connect(self) -> sqlite3.Connection:
+        """This thread's connection, opened on first use. Autocommit: transactions are ours alone to begin."""
+        # check_same_thread is off only for close(), which runs when the other threads have ended.
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=256)
+        db.execute(f"PRAGMA synchronous = {'FULL' if self._full_sync else 'NORMAL'}")
+        db.execute("PRAGMA cache_size = -1024")  # KiB; the kernel's page cache does the rest for free
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA busy_timeout = 5000")
+        self._local.db = db
+        self._connections.append(db)
+        return db
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        self._lock.acquire()
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _end(self, *, commit: bool) -> None:
+        """Ends the thread's transaction; what waited for the commit runs afterwards, outside it."""
+        local = self._local
+        db = local.db
+        assert db is not None
+        waiting, local.committed = local.committed, []
+        local.open = False
+        try:
+            if commit:
+                db.execute("COMMIT")
+        finally:
+            if db.in_transaction:  # not committed, or the commit failed (a full disk)
+                db.execute("ROLLBACK")
+            self._lock.release()
+        if commit:
+            for then in waiting:
+                then()
+
+    def read(self) -> sqlite3.Connection:
+        """This thread's connection for reading; it sees what this thread wrote and what others committed."""
+        return self._local.db or self._connect()
+
+    def write(self) -> _Write:
+        """A transaction: committed at the end of the block, undone when the block raises.
+
+        A ``write()`` inside another joins it. Never read from outside or wait for anything inside the block.
+
+        >>> with store.write() as db:
+        ...     db.execute("INSERT INTO note VALUES (?)", ("kept",))
+        """
+        return _Write(self)
+
+    @contextlib.contextmanager
+    def group(self) -> Iterator[None]:
+        """All ``write()`` blocks inside share one commit at the end; each of them still fails alone.
+
+        Raises sqlite3.Error when the commit fails; then nothing of the group was kept.
+        """
+        local = self._local
+        assert not local.grouping
+        assert not local.open
+        local.grouping = True
+        try:
+            yield
+        except BaseException:
+            local.grouping = False
+            if local.open:
+                self._end(commit=False)
+            raise
+        local.grouping = False
+        if local.open:
+            self._end(commit=True)
+
+    def after_commit(self, then: Callable[[], object]) -> None:
+        """Runs ``then`` in this thread once the open transaction is on disk; at once when none is open."""
+        if self._local.depth:
+            self._local.committed.append(then)
+        else:
+            then()
+
+    def migrate(self, part: str, scripts: list[str]) -> None:
+        """Brings the tables of ``part`` up to ``len(scripts)``: each script runs once, in order, forward only."""
+        with self.write() as db:
+            row = db.execute("SELECT version FROM part WHERE name = ?", (part,)).fetchone()
+            version = row[0] if row else 0
+            if version > len(scripts):
+                raise StoreError(
+                    f"The store {self.path} was written by a newer waxbill (its part '{part}' has version {version}, "
+                    f"this one knows {len(scripts)}). Upgrade, or use another store."
+                )
+            for script in scripts[version:]:
+                for statement in script.split(";"):
+                    if statement.strip():
+                        db.execute(statement)
+            db.execute(
+                "INSERT INTO part VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version",
+                (part, len(scripts)),
+            )
+
+    def close(self) -> None:
+        """Closes every connection; call it when no other thread uses the store any more."""
+        for db in self._connections:
+            db.close()
+        self._connections.clear()
+        self._local = _Local()
+        self._own.close()

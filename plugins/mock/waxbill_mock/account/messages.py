@@ -1,0 +1,156 @@
+"""Messages and chats of one account: kept, found, read, acknowledged."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import msgspec
+
+#: Acknowledgement levels, as WhatsApp counts them.
+SERVER, DEVICE, READ = 1, 2, 3
+
+_COLUMNS = "id, chat, key, from_me, participant, at_ms, kind, body, {ack}, source, quoted, push_name"
+# What was sent is acknowledged by the passing of time, unless it is further already: nothing is written for it.
+_ACK = (
+    "CASE WHEN from_me = 0 THEN ack WHEN at_ms <= :read_before THEN max(ack, 3)"
+    " WHEN at_ms <= :device_before THEN max(ack, 2) ELSE ack END"
+)
+_SELECT = f"SELECT {_COLUMNS.format(ack=_ACK)} FROM mock_message WHERE account = :account"  # noqa: S608
+
+
+class Message(msgspec.Struct):
+    """A message as this account has it. ``at_ms`` in Unix ms; ``participant`` is who wrote it in a group."""
+
+    id: int
+    chat: str
+    key: str
+    from_me: bool
+    participant: str | None
+    at_ms: int
+    kind: str
+    body: str | None
+    ack: int
+    source: str
+    quoted: str | None = None
+    push_name: str | None = None
+
+
+class Page(msgspec.Struct, kw_only=True):
+    """Which messages to read: of one chat or of all, filtered, sorted by time, a window of them."""
+
+    chat: str | None
+    limit: int | None = None
+    offset: int = 0
+    newest_first: bool = True
+    from_ms: int | None = None
+    to_ms: int | None = None
+    from_me: bool | None = None
+    ack: int | None = None
+
+
+class Messages:
+    """The messages of one account. ``device_ms`` and ``read_ms``: when a sent one reaches the phone and is read."""
+
+    def __init__(self, account: int, device_ms: int, read_ms: int) -> None:
+        self.account = account
+        self._device_ms = device_ms
+        self._read_ms = read_ms
+
+    def _parameters(self, now_ms: int, **more: Any) -> dict[str, Any]:
+        return {
+            "account": self.account,
+            "device_before": now_ms - self._device_ms,
+            "read_before": now_ms - self._read_ms,
+            **more,
+        }
+
+    def add(self, db: sqlite3.Connection, message: Message) -> Message:
+        """Keeps a new message, moves its chat to the top and counts it as unread if it came in."""
+        message.id = db.execute(
+            "INSERT INTO mock_message (account, chat, key, from_me, participant, at_ms, kind, body, ack, source, quoted,"
+            " push_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self.account,
+                message.chat,
+                message.key,
+                message.from_me,
+                message.participant,
+                message.at_ms,
+                message.kind,
+                message.body,
+                message.ack,
+                message.source,
+                message.quoted,
+                message.push_name,
+            ),
+        ).lastrowid or 0
+        unread = 0 if message.from_me else 1
+        db.execute(
+            "INSERT INTO mock_chat (account, id, name, last, at_ms, unread) VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (account, id) DO UPDATE SET last = excluded.last, at_ms = excluded.at_ms,"
+            " unread = unread + excluded.unread, name = coalesce(excluded.name, name)",
+            (self.account, message.chat, message.push_name, message.id, message.at_ms, unread),
+        )
+        return message
+
+    def get(self, db: sqlite3.Connection, key: str, now_ms: int) -> Message | None:
+        row = db.execute(f"{_SELECT} AND key = :key", self._parameters(now_ms, key=key)).fetchone()
+        return None if row is None else _message(row)
+
+    def page(self, db: sqlite3.Connection, page: Page, now_ms: int) -> list[Message]:
+        where, parameters = "", self._parameters(now_ms)
+        for name, condition in (
+            ("chat", "chat = :chat"),
+            ("from_ms", "at_ms >= :from_ms"),
+            ("to_ms", "at_ms <= :to_ms"),
+            ("from_me", "from_me = :from_me"),
+            ("ack", f"({_ACK}) = :ack"),
+        ):
+            value = getattr(page, name)
+            if value is not None:
+                where += f" AND {condition}"
+                parameters[name] = value
+        order = "DESC" if page.newest_first else "ASC"
+        parameters |= {"limit": -1 if page.limit is None else page.limit, "offset": page.offset}
+        rows = db.execute(f"{_SELECT}{where} ORDER BY at_ms {order}, id {order} LIMIT :limit OFFSET :offset", parameters)
+        return [_message(row) for row in rows]
+
+    def mark_read(self, db: sqlite3.Connection, chat: str, keys: list[str] | None) -> list[str]:
+        """Marks incoming messages of a chat as read (all, or those of the keys) and says which changed."""
+        condition, parameters = "", [self.account, chat]
+        if keys is not None:
+            condition = f" AND key IN ({', '.join('?' * len(keys))})"
+            parameters += keys
+        rows = db.execute(
+            "UPDATE mock_message SET ack = 3 WHERE account = ? AND chat = ? AND from_me = 0 AND ack < 3"
+            f"{condition} RETURNING key",
+            parameters,
+        ).fetchall()
+        db.execute(
+            "UPDATE mock_chat SET unread = max(0, unread - ?) WHERE account = ? AND id = ?",
+            (len(rows), self.account, chat),
+        )
+        return [key for (key,) in rows]
+
+    def due(self, db: sqlite3.Connection, after: int, before_ms: int, limit: int) -> list[Message]:
+        """Sent messages after an id that were sent before a moment, oldest first: their next acknowledgement is due."""
+        rows = db.execute(
+            f"{_SELECT} AND id > :after AND from_me = 1 AND at_ms <= :before ORDER BY id LIMIT :limit",
+            self._parameters(0, after=after, before=before_ms, limit=limit),
+        )
+        return [_message(row) for row in rows]
+
+    def last_id(self, db: sqlite3.Connection, before_ms: int | None = None) -> int:
+        """The id of the newest message, or of the newest one sent before a moment; 0 when there is none."""
+        (found,) = db.execute(
+            "SELECT max(id) FROM mock_message WHERE account = ? AND at_ms <= ?",
+            (self.account, before_ms if before_ms is not None else 1 << 62),
+        ).fetchone()
+        return found or 0
+
+
+def _message(row: tuple[Any, ...]) -> Message:
+    message = Message(*row)
+    message.from_me = bool(message.from_me)
+    return message

@@ -1,0 +1,1 @@
+"""Memory readings of the whole process tree for waxbill."""
