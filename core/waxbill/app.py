@@ -53,7 +53,11 @@ class Server:
         self.keys = Keys(core, generated_digest(self.store, core))
         self.outbox = Outbox(self.store)
         self.lanes = Lanes(
-            self.outbox, plugins, self.clock, workers=core.hook_workers, timeout_seconds=core.hook_timeout_seconds
+            self.outbox,
+            plugins,
+            self.clock,
+            workers=core.hook_workers,
+            timeout_seconds=core.hook_timeout_seconds,
         )
         self.sessions = Sessions(settings, self.store, self.clock, self.outbox)
         self.sessions.events = Events(self.store, self.outbox, plugins, self.environment)
@@ -132,7 +136,11 @@ class Server:
 
     def _store_health(self) -> dict[str, Any]:
         free = os.statvfs(self.settings.core.store_dir)
-        return {"status": "up", "path": str(self.store.path), "free_mb": free.f_bavail * free.f_frsize // 1024 // 1024}
+        return {
+            "status": "up",
+            "path": str(self.store.path),
+            "free_mb": free.f_bavail * free.f_frsize // 1024 // 1024,
+        }
 
     def start(self) -> None:
         """Loads the sessions, takes up the deliveries that were left, starts the sessions that ran before."""
@@ -200,11 +208,16 @@ def _answer_falcon_error(req: falcon.Request, resp: falcon.Response, error: falc
     if status in (404, 405):
         _answer_error(req, resp, NotFound(f"Cannot {req.method} {req.path}"), params)
     else:
-        _json(resp, status, {"message": error.description or error.title, "error": error.title, "statusCode": status})
+        _json(
+            resp,
+            status,
+            {"message": error.description or error.title, "error": error.title, "statusCode": status},
+        )
 
 
 def _unexpected(server: Server) -> Any:
     """What nobody expected: WAHA's 500 with the error's name, and the trace in the log only."""
+
     def answer(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
         if isinstance(error, sqlite3.Error):
             log.error("The store failed on %s %s: %s", req.method, req.path, error)
@@ -226,4 +239,3 @@ def _unexpected(server: Server) -> Any:
         _json(resp, 500, body)
 
     return answer
-

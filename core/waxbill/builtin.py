@@ -13,7 +13,11 @@ from .settings import Settings
 
 def load_plugins(settings: Settings, extra: Iterable[tuple[str, Any]] = ()) -> Plugins:
     """All installed plugins, the core's own parts and ``extra`` ones, with their settings read; raises SettingError."""
-    core = [("core-drivers", drivers), ("core-headers", WahaHeaders()), ("core-http", HttpTransport(settings))]
+    core = [
+        ("core-drivers", drivers),
+        ("core-headers", WahaHeaders()),
+        ("core-http", HttpTransport(settings)),
+    ]
     plugins = Plugins(settings.core.disable_plugins, [*core, *extra])
     for kind in plugins.call("waxbill_settings"):
         settings.add(kind)

@@ -15,7 +15,14 @@ from .settings import Row, SettingError, Settings
 if TYPE_CHECKING:
     from .plugins import Plugins
 
-_LEVELS = {"fatal": "CRITICAL", "error": "ERROR", "warn": "WARNING", "info": "INFO", "debug": "DEBUG", "trace": "DEBUG"}
+_LEVELS = {
+    "fatal": "CRITICAL",
+    "error": "ERROR",
+    "warn": "WARNING",
+    "info": "INFO",
+    "debug": "DEBUG",
+    "trace": "DEBUG",
+}
 
 
 class _JsonLines(logging.Formatter):
@@ -44,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(settings: Settings, arguments: list[str] | None) -> int:
-    parser = argparse.ArgumentParser("waxbill", description="The WAHA-compatible WhatsApp HTTP API that fits in 512 MB.")
+    parser = argparse.ArgumentParser(
+        "waxbill", description="The WAHA-compatible WhatsApp HTTP API that fits in 512 MB."
+    )
     parser.add_argument("--version", action="version", version=f"waxbill {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -84,7 +93,9 @@ def _serve(settings: Settings) -> int:
         handler.setFormatter(_JsonLines())
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level="DEBUG" if "DEBUG" in settings.environment else _LEVELS[core.log_level], handlers=[handler])
+    logging.basicConfig(
+        level="DEBUG" if "DEBUG" in settings.environment else _LEVELS[core.log_level], handlers=[handler]
+    )
 
     from .hosting import serve
 
@@ -160,4 +171,3 @@ def _print_table(head: list[str], rows: list[list[str]]) -> None:
     for row in [head, *rows]:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         print("  ".join([*cells, row[-1]]).rstrip())
-

@@ -2,7 +2,7 @@
 
 A plugin offers a ``DriverSpec`` through the hook ``waxbill_driver``. The server picks one, calls its factory once, and
 asks the ``Driver`` for an ``Account`` for every session that it starts. Each method of ``Account`` is one operation of
-WAHA's API. A driver overrides what it can do; what it does not override answers 501 and is not in its capabilities.
+WAHA's API. A driver overrides what it can do; the rest answers 501 and is not in its capabilities.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ class SessionHost(Protocol):
 class Account:
     """A session that runs: one WhatsApp account. Override what the backend can do.
 
-    Methods answer what WAHA's wire shows (Structs or plain dicts and lists), None for an empty answer, or raise an error
-    of ``waxbill.model.errors``. A driver whose spec says ``inline`` promises that none of them waits for anything but
-    the store, unless it is marked with ``@waits``.
+    Methods answer what WAHA's wire shows (Structs or plain dicts and lists), None for an empty answer, or raise an
+    error of ``waxbill.model.errors``. A driver whose spec says ``inline`` promises that none of them waits for anything but
+    the store, save those whose operation is declared with ``waits``.
     """
 
     def __init__(self, host: SessionHost) -> None:

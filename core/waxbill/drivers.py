@@ -18,8 +18,8 @@ def obstacle(spec: DriverSpec, reading: Reading) -> str:
     need = spec.need_mb + RESERVE_MB
     if need > reading.available_mb:
         return (
-            f"it needs {spec.need_mb:.0f} MB and a reserve of {RESERVE_MB:.0f} MB, and {reading.available_mb:.0f} MB of "
-            f"{reading.limit_mb:.0f} MB are free ({reading.source})"
+            f"it needs {spec.need_mb:.0f} MB and a reserve of {RESERVE_MB:.0f} MB, and {reading.available_mb:.0f} MB "
+            f"of {reading.limit_mb:.0f} MB are free ({reading.source})"
         )
     return ""
 

@@ -57,7 +57,7 @@ class Events:
         return self._hooked or bool(session.webhooks.get(event))
 
     def emit(self, session: Session, event: str, payload: Any) -> None:
-        """Makes the envelope and keeps it in the open transaction (or one of its own) for each webhook that takes it."""
+        """Makes the envelope and keeps it for each webhook that takes it, in the open transaction or one of its own."""
         if not self.wanted(session, event):
             return
         environment = self._environment()

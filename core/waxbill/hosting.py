@@ -40,7 +40,9 @@ def serve(settings: Settings) -> int:
     except OSError as error:
         server.close()
         log.critical(
-            "Can't listen on port %d: %s. Stop what uses it, or set PORT.", settings.core.port, error.strerror or error
+            "Can't listen on port %d: %s. Stop what uses it, or set PORT.",
+            settings.core.port,
+            error.strerror or error,
         )
         return 1
     return 0

@@ -55,9 +55,9 @@ def _groups(proc: Path, root: Path) -> list[tuple[Path, str]]:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            bases, version = (root, root / "unified"), "v2"
+            bases, version = [root, root / "unified"], "v2"
         elif "memory" in controllers.split(","):
-            bases, version = (root / "memory",), "v1"
+            bases, version = [root / "memory"], "v1"
         else:
             continue
         for base in bases:

@@ -7,10 +7,10 @@ server stopped (whatever its status then) runs again after the next start; one t
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import threading
 import time
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from .model.events import select
 from .model.sessions import (
     FAILED,
     ON_THE_WAY,
+    SCAN_QR_CODE,
     STARTING,
     STOPPED,
     WORKING,
@@ -116,6 +117,10 @@ class Session:
             self.status, self.statuses = status, statuses
             self._sessions.changed.notify_all()
         log.info("Session '%s' is %s", self.name, status)
+        if status == SCAN_QR_CODE and self.settings.core.print_qr and self.account is not None:
+            from .qr import ascii_art
+
+            log.info("Scan to pair session '%s':\n%s", self.name, ascii_art(self.account.qr_value()))
 
     def fail(self, reason: str) -> None:
         """Reports FAILED with the reason, which clients find in ``engine.reason`` and in the event's data."""
@@ -127,7 +132,8 @@ class Session:
         self.me = me
         with self.store.write() as db:
             db.execute(
-                "UPDATE session SET me = ? WHERE name = ?", (None if me is None else msgspec.json.encode(me), self.name)
+                "UPDATE session SET me = ? WHERE name = ?",
+                (None if me is None else msgspec.json.encode(me), self.name),
             )
 
     def wants(self, event: str) -> bool:
@@ -171,6 +177,10 @@ class Session:
         reason = {"reason": self.reason} if self.status == FAILED and self.reason else {}
         return {"engine": self._sessions.engine, **details, **reason}
 
+    def used(self) -> None:
+        """Notes that a client uses it now."""
+        self.activity = time.time_ns() // 1_000_000
+
     def running(self, expected: tuple[str, ...] = (WORKING,), *, may_wait: bool = True) -> Account:
         """The account, once the session has one of the expected statuses; waits a moment if it is on its way.
 
@@ -197,7 +207,7 @@ class Sessions:
         self._outbox = outbox
         self.events: Events  # set by the server, which needs the sessions to make them
         self.driver: Driver | None = None
-        self.engine = settings.core.engine
+        self.engine: str = settings.core.engine
         #: Why there is no driver, in words.
         self.obstacle = ""
         self.changed = threading.Condition()
@@ -258,7 +268,7 @@ class Sessions:
 
     def create(self, name: str | None, config: SessionConfig, apps: list[App]) -> Session:
         """A new session, STOPPED; raises Unprocessable when there is one of that name."""
-        name = session_name(name) if name else f"session_{uuid.uuid4().hex}"
+        name = session_name(name) if name else f"session_{os.urandom(16).hex()}"
         check(config)
         with self._changing:
             if name in self._sessions:
@@ -352,6 +362,7 @@ class Sessions:
             with session.changing:
                 if session.account is not None:
                     self._halt(session)
+                    self._set_running(session, True)
                     session.set_status(STOPPED)
 
     def _begin(self, session: Session) -> None:
@@ -393,7 +404,9 @@ class Sessions:
 
     def _set_running(self, session: Session, running: bool) -> None:
         with self.store.write() as db:
-            db.execute("UPDATE session SET running = ? WHERE name = ?", (running, session.name))
+            db.execute(
+                "UPDATE session SET running = ?, activity = ? WHERE name = ?", (running, session.activity, session.name)
+            )
 
     def _lanes(self, name: str, config: SessionConfig) -> dict[str, tuple[int, ...]]:
         return self._outbox.set_lanes(name, [*(config.webhooks or ()), *self._global])

@@ -53,9 +53,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
     """The settings of the core."""
 
     # -- the server
-    port: Annotated[
-        int, Setting("PORT", "WHATSAPP_API_PORT", meaning="Port to listen on.", low=0, high=65535)
-    ] = 3000
+    port: Annotated[int, Setting("PORT", "WHATSAPP_API_PORT", meaning="Port to listen on.", low=0, high=65535)] = 3000
     host: Annotated[
         str,
         Setting(
@@ -71,29 +69,50 @@ class CoreSettings(msgspec.Struct, frozen=True):
         Setting("WHATSAPP_API_SCHEMA", meaning="Scheme in the URLs that the server hands out."),
     ] = "http"
     base_url: Annotated[
-        str, Setting("WAHA_BASE_URL", meaning="Start of the URLs that the server hands out, in place of scheme and host.")
+        str,
+        Setting(
+            "WAHA_BASE_URL",
+            meaning="Start of the URLs that the server hands out, in place of scheme and host.",
+        ),
     ] = ""
     threads: Annotated[
         int,
-        Setting("WAXBILL_THREADS", meaning="Threads for requests that may wait; they start when needed.", low=1, high=64),
+        Setting(
+            "WAXBILL_THREADS",
+            meaning="Threads for requests that may wait; they start when needed.",
+            low=1,
+            high=64,
+        ),
     ] = 4
     max_body_mb: Annotated[
-        int, Setting("WAXBILL_MAX_BODY_MB", meaning="Largest request body in MB; a larger one gets 413.", low=1, high=1024)
+        int,
+        Setting(
+            "WAXBILL_MAX_BODY_MB",
+            meaning="Largest request body in MB; a larger one gets 413.",
+            low=1,
+            high=1024,
+        ),
     ] = 10
     max_connections: Annotated[
-        int, Setting("WAXBILL_MAX_CONNECTIONS", meaning="Most open connections; more wait.", low=10, high=100_000)
+        int,
+        Setting("WAXBILL_MAX_CONNECTIONS", meaning="Most open connections; more wait.", low=10, high=100_000),
     ] = 1000
     keep_alive: Annotated[
-        bool, Setting("KEEP_ALIVE", meaning="Reuse connections: clients' to the server and the server's to webhooks.")
+        bool,
+        Setting("KEEP_ALIVE", meaning="Reuse connections: clients' to the server and the server's to webhooks."),
     ] = True
     stop_seconds: Annotated[
         float,
         Setting(
-            "WAXBILL_STOP_SECONDS", meaning="How long running requests may take when the server stops.", low=0, high=300
+            "WAXBILL_STOP_SECONDS",
+            meaning="How long running requests may take when the server stops.",
+            low=0,
+            high=300,
         ),
     ] = 10.0
     strict_mode: Annotated[
-        bool, Setting("WAHA_HTTP_STRICT_MODE", meaning="Refuse unknown members in request bodies of sessions with 400.")
+        bool,
+        Setting("WAHA_HTTP_STRICT_MODE", meaning="Refuse unknown members in request bodies of sessions with 400."),
     ] = False
     debug_mode: Annotated[bool, Setting("WAHA_DEBUG_MODE", meaning="Serve the debug operations.")] = False
     log_level: Annotated[
@@ -104,7 +123,8 @@ class CoreSettings(msgspec.Struct, frozen=True):
         "PRETTY"
     )
     print_qr: Annotated[
-        bool, Setting("WAHA_PRINT_QR", meaning="Print QR codes to the log (off unless asked for; WAHA's default is on).")
+        bool,
+        Setting("WAHA_PRINT_QR", meaning="Print QR codes to the log (off unless asked for; WAHA's default is on)."),
     ] = False
     worker_id: Annotated[str, Setting("WAHA_WORKER_ID", meaning="Name of this server in answers and events.")] = ""
 
@@ -112,11 +132,14 @@ class CoreSettings(msgspec.Struct, frozen=True):
     api_key: Annotated[
         Secret,
         Setting(
-            "WHATSAPP_API_KEY", "WAHA_API_KEY", meaning="Key that clients send as X-Api-Key: plain, or sha512:<hex>."
+            "WHATSAPP_API_KEY",
+            "WAHA_API_KEY",
+            meaning="Key that clients send as X-Api-Key: plain, or sha512:<hex>.",
         ),
     ] = Secret("")
     no_api_key: Annotated[
-        bool, Setting("WAHA_NO_API_KEY", meaning="Serve without a key on every address: only for closed networks.")
+        bool,
+        Setting("WAHA_NO_API_KEY", meaning="Serve without a key on every address: only for closed networks."),
     ] = False
     api_key_exclude_path: Annotated[
         tuple[str, ...],
@@ -133,7 +156,10 @@ class CoreSettings(msgspec.Struct, frozen=True):
     ] = Path(".waxbill")
     store_sync: Annotated[
         Literal["normal", "full"],
-        Setting("WAXBILL_STORE_SYNC", meaning="normal: safe when the process is killed; full: when power fails, too."),
+        Setting(
+            "WAXBILL_STORE_SYNC",
+            meaning="normal: safe when the process is killed; full: when power fails, too.",
+        ),
     ] = "normal"
 
     # -- drivers and modes
@@ -145,17 +171,24 @@ class CoreSettings(msgspec.Struct, frozen=True):
         bool, Setting("FORCE_MOCK_MODE", meaning="Use the simulator, whatever else is installed.")
     ] = False
     enable_real: Annotated[
-        bool, Setting("ENABLE_REAL_WHATSAPP", meaning="Use a real driver; sessions fail with the reason where none can run.")
+        bool,
+        Setting(
+            "ENABLE_REAL_WHATSAPP",
+            meaning="Use a real driver; sessions fail with the reason where none can run.",
+        ),
     ] = False
     mock_fallback: Annotated[
-        bool, Setting("MOCK_FALLBACK", meaning="With ENABLE_REAL_WHATSAPP: simulate where no real driver can run.")
+        bool,
+        Setting("MOCK_FALLBACK", meaning="With ENABLE_REAL_WHATSAPP: simulate where no real driver can run."),
     ] = False
     driver: Annotated[str, Setting("WAXBILL_DRIVER", meaning="Name of the driver to use, instead of a choice.")] = ""
     disable_plugins: Annotated[
-        tuple[str, ...], Setting("WAXBILL_DISABLE_PLUGINS", meaning="Names of installed plugins to leave out.")
+        tuple[str, ...],
+        Setting("WAXBILL_DISABLE_PLUGINS", meaning="Names of installed plugins to leave out."),
     ] = ()
     memory_limit_mb: Annotated[
-        int, Setting("MEMORY_LIMIT_MB", meaning="Memory limit in MB, in place of the one found; 0: find it.", low=0)
+        int,
+        Setting("MEMORY_LIMIT_MB", meaning="Memory limit in MB, in place of the one found; 0: find it.", low=0),
     ] = 0
 
     # -- sessions
@@ -172,10 +205,15 @@ class CoreSettings(msgspec.Struct, frozen=True):
         ),
     ] = False
     restart_own: Annotated[
-        bool, Setting("WAHA_WORKER_RESTART_SESSIONS", meaning="Start the sessions that ran before when the server starts.")
+        bool,
+        Setting(
+            "WAHA_WORKER_RESTART_SESSIONS",
+            meaning="Start the sessions that ran before when the server starts.",
+        ),
     ] = True
     auto_start_delay_seconds: Annotated[
-        float, Setting("WAHA_AUTO_START_DELAY_SECONDS", meaning="Pause between two of those starts.", low=0, high=3600)
+        float,
+        Setting("WAHA_AUTO_START_DELAY_SECONDS", meaning="Pause between two of those starts.", low=0, high=3600),
     ] = 0.0
     ignore_status: Annotated[
         bool, Setting("WAHA_SESSION_CONFIG_IGNORE_STATUS", meaning="Default of config.ignore.status.")
@@ -203,17 +241,25 @@ class CoreSettings(msgspec.Struct, frozen=True):
         Setting("WHATSAPP_HOOK_RETRIES_POLICY", meaning="How the delay between its attempts grows."),
     ] = "constant"
     hook_retries_delay_seconds: Annotated[
-        float, Setting("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS", meaning="First delay between attempts.", low=0, high=86400)
+        float,
+        Setting("WHATSAPP_HOOK_RETRIES_DELAY_SECONDS", meaning="First delay between attempts.", low=0, high=86400),
     ] = 2.0
     hook_retries_attempts: Annotated[
-        int, Setting("WHATSAPP_HOOK_RETRIES_ATTEMPTS", meaning="Attempts after the first one.", low=0, high=1000)
+        int,
+        Setting("WHATSAPP_HOOK_RETRIES_ATTEMPTS", meaning="Attempts after the first one.", low=0, high=1000),
     ] = 15
     hook_custom_headers: Annotated[
         tuple[str, ...],
         Setting("WHATSAPP_HOOK_CUSTOM_HEADERS", meaning="Headers for it: Name:Value;Name2:Value2."),
     ] = ()
     hook_timeout_seconds: Annotated[
-        float, Setting("WAXBILL_HOOK_TIMEOUT_SECONDS", meaning="How long a webhook may take to answer.", low=0.1, high=600)
+        float,
+        Setting(
+            "WAXBILL_HOOK_TIMEOUT_SECONDS",
+            meaning="How long a webhook may take to answer.",
+            low=0.1,
+            high=600,
+        ),
     ] = 30.0
     hook_workers: Annotated[
         int, Setting("WAXBILL_HOOK_WORKERS", meaning="Most deliveries in flight at once.", low=1, high=64)

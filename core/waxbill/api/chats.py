@@ -13,7 +13,7 @@ class MessageQuery(Request):
     merge: bool | None = True
 
 
-class ChatMessagesQuery(MessagesQuery):
+class ChatMessagesQuery(MessagesQuery, kw_only=True):
     session: str = "default"
     chatId: str
 

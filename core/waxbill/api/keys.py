@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from _operator import _compare_digest as compare_digest  # what hmac offers; hmac brings OpenSSL with it (3.5 MB)
+from _operator import (
+    _compare_digest as compare_digest,  # what hmac offers; hmac brings OpenSSL with it (3.5 MB)
+)
 from collections.abc import Callable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING

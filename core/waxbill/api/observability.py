@@ -5,7 +5,14 @@ import signal
 import time
 from typing import Any
 
-from ..model.server import PingResponse, ServerStatusResponse, StopRequest, StopResponse, WAHAEnvironment, WorkerInfo
+from ..model.server import (
+    PingResponse,
+    ServerStatusResponse,
+    StopRequest,
+    StopResponse,
+    WAHAEnvironment,
+    WorkerInfo,
+)
 from ..model.wire import Request
 from .operation import Area, Call, Reply, encode
 

@@ -144,7 +144,9 @@ class Call:
 
     __slots__ = ("_session", "key", "operation", "request", "response", "server", "session_name")
 
-    def __init__(self, server: Server, operation: Operation, request: falcon.Request, response: falcon.Response) -> None:
+    def __init__(
+        self, server: Server, operation: Operation, request: falcon.Request, response: falcon.Response
+    ) -> None:
         self.server = server
         self.operation = operation
         self.request = request
@@ -159,6 +161,7 @@ class Call:
             if not self.session_name:
                 raise BadRequest("Session name is required")
             self._session = self.server.sessions.get(self.session_name)
+            self._session.used()
         return self._session
 
     @property
@@ -241,7 +244,7 @@ def _body_reader(server: Server, operation: Operation) -> Callable[[falcon.Reque
             raise BodyTooLarge(too_large(most))
         text = req.bounded_stream.read()
         try:
-            body = decode(text.strip() and text or b"{}")
+            body = decode((text.strip() and text) or b"{}")
             if strict and (unknown := _undeclared(msgspec.json.decode(text or b"{}"), body)):
                 raise ValidationFailed(*(f"property {name} should not exist" for name in unknown))
             return body
@@ -328,7 +331,10 @@ _NAMES = {
 
 
 def _named(types_text: str) -> str:
-    return " or ".join(_NAMES.get(name.strip(), name.strip()) for name in types_text.split("|") if name.strip() != "null") or "null"
+    return (
+        " or ".join(_NAMES.get(name.strip(), name.strip()) for name in types_text.split("|") if name.strip() != "null")
+        or "null"
+    )
 
 
 def resources(server: Server, areas: list[Area]) -> dict[str, object]:
@@ -347,10 +353,7 @@ def resources(server: Server, areas: list[Area]) -> dict[str, object]:
             values = _covers(other, shape)
             for method, (operation, _) in hidden.items() if values is not None and other != shape else ():
                 methods.setdefault(method, (operation, values or {}))
-    return {
-        "/" + "/".join(shape): _resource(server, methods)
-        for shape, methods in by_path.items()
-    }
+    return {"/" + "/".join(shape): _resource(server, methods) for shape, methods in by_path.items()}
 
 
 def _segments(path: str) -> list[str]:

@@ -48,7 +48,13 @@ def get_qr(call: Call, query: QRQuery) -> Reply | Base64File | QRCodeValue:
     return QRCodeValue(value=value) if query.format == "raw" else picture(call, "image/png", png(value))
 
 
-@area.post("/{session}/auth/request-code", capability="request_code", scope="control", needs=(SCAN_QR_CODE,), waits=True)
+@area.post(
+    "/{session}/auth/request-code",
+    capability="request_code",
+    scope="control",
+    needs=(SCAN_QR_CODE,),
+    waits=True,
+)
 def request_code(call: Call, body: RequestCodeRequest) -> PairingCode:
     """Get a code to type on the phone instead of scanning."""
     return call.account.request_code(body)
@@ -82,7 +88,13 @@ def confirm_passkey(call: Call) -> None:
     call.account.passkey_confirm()
 
 
-@area.get("/screenshot", capability="screenshot", scope="control", needs=(STARTING, SCAN_QR_CODE, WORKING), waits=True)
+@area.get(
+    "/screenshot",
+    capability="screenshot",
+    scope="control",
+    needs=(STARTING, SCAN_QR_CODE, WORKING),
+    waits=True,
+)
 def screenshot(call: Call, query: ScreenshotQuery) -> Reply | Base64File:
     """Get a picture of what the session shows."""
     return picture(call, *call.account.screenshot())

@@ -91,7 +91,12 @@ class HttpTransport:
             raise
 
     def _exchange(
-        self, connection: http.client.HTTPConnection, scheme: str, netloc: str, path: str, request: WebhookRequest
+        self,
+        connection: http.client.HTTPConnection,
+        scheme: str,
+        netloc: str,
+        path: str,
+        request: WebhookRequest,
     ) -> int:
         connection.request("POST", path, request.body, request.headers)
         answer = connection.getresponse()

@@ -93,6 +93,7 @@ class Lanes:
                 self._line_up(lane)
             else:
                 del self._known[lane]
+            self._changed.notify_all()
 
     def _again(self, lane: int) -> None:
         with self._changed:
@@ -144,9 +145,12 @@ class Lanes:
         return outcome
 
     def close(self, timeout_seconds: float) -> None:
-        """Lets running attempts end, for at most the time given; what is left stays in the outbox for the next start."""
+        """Delivers what needs no waiting, for at most the time given; the next start delivers the rest."""
+        end = time.monotonic() + timeout_seconds
         with self._changed:
+            self._changed.wait_for(lambda: not self._ready and self._workers == self._idle, timeout_seconds)
             self._stopping = True
             self._changed.notify_all()
+            timeout_seconds = max(0.0, end - time.monotonic())
             if not self._changed.wait_for(lambda: self._workers == 0, timeout_seconds):
                 log.warning("%d deliveries still run; they are repeated at the next start", self._workers)

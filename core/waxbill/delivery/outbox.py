@@ -1,8 +1,8 @@
 """The outbox: which event still has to reach which webhook, on disk. Only ``delivery`` and ``events`` use it.
 
-A lane is one webhook of one session: its events leave in order, one after the other, and a lane that fails holds back
-nobody else. A delivery is removed when the receiver has answered 2xx, never before; one whose attempts are used up stays
-as a dead letter.
+A lane is one webhook of one session: its events leave in order, one after the other, and a lane that fails holds
+back nobody else. A delivery is removed when the receiver has answered 2xx, never before; one whose attempts are used
+up stays as a dead letter.
 """
 
 from __future__ import annotations
@@ -131,16 +131,16 @@ class Outbox:
     def head(self, lane: int, limit: int) -> list[Delivery]:
         """The next deliveries of a lane, in order."""
         rows = self._store.read().execute(
-            "SELECT d.lane, e.seq, e.id, e.name, e.session, e.body, d.failed, d.due, l.webhook FROM delivery d"
+            "SELECT e.seq, e.id, e.name, e.body, d.failed, d.due, e.session, l.webhook FROM delivery d"
             " JOIN event e ON e.seq = d.event JOIN lane l ON l.id = d.lane"
             " WHERE d.lane = ? AND d.dead = 0 ORDER BY d.event LIMIT ?",
             (lane, limit),
         )
-        webhook: WebhookConfig | None = None
-        found = []
-        for *fields, config in rows:
-            webhook = webhook or msgspec.json.decode(config, type=WebhookConfig)
-            found.append(Delivery(*fields, webhook))
+        found: list[Delivery] = []
+        for seq, event_id, event, body, failed, due, session, config in rows:
+            # One lane, one webhook: decoded once.
+            webhook = found[0].webhook if found else msgspec.json.decode(config, type=WebhookConfig)
+            found.append(Delivery(lane, seq, event_id, event, session, body, failed, due, webhook))
         return found
 
     def done(self, deliveries: list[Delivery]) -> None:
@@ -149,7 +149,8 @@ class Outbox:
             return
         with self._store.write() as db:
             db.executemany(
-                "DELETE FROM delivery WHERE lane = ? AND dead = 0 AND event = ?", [(d.lane, d.seq) for d in deliveries]
+                "DELETE FROM delivery WHERE lane = ? AND dead = 0 AND event = ?",
+                [(d.lane, d.seq) for d in deliveries],
             )
             db.executemany(
                 "DELETE FROM event WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = seq)",
@@ -162,7 +163,13 @@ class Outbox:
             db.execute(
                 "UPDATE delivery SET failed = failed + 1, due = ?, dead = ?, error = ?"
                 " WHERE lane = ? AND dead = 0 AND event = ?",
-                (time.time() + (delay_seconds or 0), delay_seconds is None, error[:500], delivery.lane, delivery.seq),
+                (
+                    time.time() + (delay_seconds or 0),
+                    delay_seconds is None,
+                    error[:500],
+                    delivery.lane,
+                    delivery.seq,
+                ),
             )
 
     def counts(self) -> dict[str, int]:

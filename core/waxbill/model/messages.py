@@ -34,12 +34,15 @@ class SendSeenRequest(Request):
     participant: str | None = None
 
 
-class MessagesQuery(Request, rename={
-    "timestamp_gte": "filter.timestamp.gte",
-    "timestamp_lte": "filter.timestamp.lte",
-    "from_me": "filter.fromMe",
-    "ack": "filter.ack",
-}):
+class MessagesQuery(
+    Request,
+    rename={
+        "timestamp_gte": "filter.timestamp.gte",
+        "timestamp_lte": "filter.timestamp.lte",
+        "from_me": "filter.fromMe",
+        "ack": "filter.ack",
+    },
+):
     """Which messages of a chat to read; timestamps in seconds, both ends included."""
 
     limit: int | None = 10
@@ -90,15 +93,15 @@ class WAMessage(Answer):
     from_: str = msgspec.field(name="from")
     fromMe: bool
     source: Literal["api", "app"] | None = None
-    to: str | None | UnsetType = UNSET
-    participant: str | None | UnsetType = UNSET
+    to: str | UnsetType | None = UNSET
+    participant: str | UnsetType | None = UNSET
     body: str | None = None
     hasMedia: bool = False
     media: WAMedia | None = None
-    mediaUrl: str | None | UnsetType = UNSET
+    mediaUrl: str | UnsetType | None = UNSET
     ack: int | None = None
     ackName: str = "UNKNOWN"
-    author: str | None | UnsetType = UNSET
+    author: str | UnsetType | None = UNSET
     location: WALocation | None = None
     vCards: list[str] | None = None
     replyTo: ReplyToMessage | None = None

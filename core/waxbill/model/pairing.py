@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from .wire import Answer, Request
 
 
@@ -32,7 +34,7 @@ class Base64File(Answer):
 class PasskeyAllowedCredential(Answer):
     id: str
     type: str
-    transports: list[str] = []
+    transports: list[str] = msgspec.field(default_factory=list)
 
 
 class PasskeyChallenge(Answer):

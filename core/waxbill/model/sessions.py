@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from msgspec import UNSET, UnsetType
 
 from .errors import ValidationFailed
 from .wire import Answer, Request
 
-STOPPED = "STOPPED"
-STARTING = "STARTING"
-SCAN_QR_CODE = "SCAN_QR_CODE"
-PASSKEY_REQUIRED = "PASSKEY_REQUIRED"
-PASSKEY_CONFIRMATION_REQUIRED = "PASSKEY_CONFIRMATION_REQUIRED"
-WORKING = "WORKING"
-FAILED = "FAILED"
+STOPPED: Final = "STOPPED"
+STARTING: Final = "STARTING"
+SCAN_QR_CODE: Final = "SCAN_QR_CODE"
+PASSKEY_REQUIRED: Final = "PASSKEY_REQUIRED"
+PASSKEY_CONFIRMATION_REQUIRED: Final = "PASSKEY_CONFIRMATION_REQUIRED"
+WORKING: Final = "WORKING"
+FAILED: Final = "FAILED"
 
 Status = Literal[
     "STOPPED",
@@ -123,7 +123,7 @@ class SessionConfig(Request, omit_defaults=True):
     webhooks: list[WebhookConfig] | None = None
 
 
-class App(Request):
+class App(Request, kw_only=True):
     id: str = ""
     session: str = ""
     app: Literal["chatwoot", "calls", "mcp"]
@@ -174,7 +174,7 @@ class SessionDTO(Answer):
     config: SessionConfig | UnsetType = UNSET
 
 
-class SessionInfo(SessionDTO):
+class SessionInfo(SessionDTO, kw_only=True):
     me: MeInfo | None = None
     assignedWorker: str | UnsetType = UNSET
     presence: str | None = None

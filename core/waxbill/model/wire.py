@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, dataclass_transform
 
 import msgspec
 
 
+@dataclass_transform(kw_only_default=True, field_specifiers=(msgspec.field,))
 class _KeywordOnly(msgspec.StructMeta):
     """Makes every wire type keyword-only: msgspec does not hand that option down to subclasses."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> _KeywordOnly:
         options.setdefault("kw_only", True)
-        return super().__new__(mcls, name, bases, namespace, **options)  # type: ignore[no-any-return]
+        return super().__new__(mcls, name, bases, namespace, **options)
 
 
 class Request(msgspec.Struct, metaclass=_KeywordOnly):

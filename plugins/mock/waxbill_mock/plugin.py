@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+
 from waxbill import DriverSpec, hookimpl
 from waxbill.settings import Settings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psutil
+
 from waxbill import hookimpl, memory
 from waxbill.memory import MIB, Reading
 from waxbill.settings import Settings

@@ -67,24 +67,27 @@ class Messages:
 
     def add(self, db: sqlite3.Connection, message: Message) -> Message:
         """Keeps a new message, moves its chat to the top and counts it as unread if it came in."""
-        message.id = db.execute(
-            "INSERT INTO mock_message (account, chat, key, from_me, participant, at_ms, kind, body, ack, source, quoted,"
-            " push_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.account,
-                message.chat,
-                message.key,
-                message.from_me,
-                message.participant,
-                message.at_ms,
-                message.kind,
-                message.body,
-                message.ack,
-                message.source,
-                message.quoted,
-                message.push_name,
-            ),
-        ).lastrowid or 0
+        message.id = (
+            db.execute(
+                "INSERT INTO mock_message (account, chat, key, from_me, participant, at_ms, kind, body, ack, source,"
+                " quoted, push_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self.account,
+                    message.chat,
+                    message.key,
+                    message.from_me,
+                    message.participant,
+                    message.at_ms,
+                    message.kind,
+                    message.body,
+                    message.ack,
+                    message.source,
+                    message.quoted,
+                    message.push_name,
+                ),
+            ).lastrowid
+            or 0
+        )
         unread = 0 if message.from_me else 1
         db.execute(
             "INSERT INTO mock_chat (account, id, name, last, at_ms, unread) VALUES (?, ?, ?, ?, ?, ?)"
@@ -113,7 +116,9 @@ class Messages:
                 parameters[name] = value
         order = "DESC" if page.newest_first else "ASC"
         parameters |= {"limit": -1 if page.limit is None else page.limit, "offset": page.offset}
-        rows = db.execute(f"{_SELECT}{where} ORDER BY at_ms {order}, id {order} LIMIT :limit OFFSET :offset", parameters)
+        rows = db.execute(
+            f"{_SELECT}{where} ORDER BY at_ms {order}, id {order} LIMIT :limit OFFSET :offset", parameters
+        )
         return [_message(row) for row in rows]
 
     def mark_read(self, db: sqlite3.Connection, chat: str, keys: list[str] | None) -> list[str]:
@@ -123,7 +128,7 @@ class Messages:
             condition = f" AND key IN ({', '.join('?' * len(keys))})"
             parameters += keys
         rows = db.execute(
-            "UPDATE mock_message SET ack = 3 WHERE account = ? AND chat = ? AND from_me = 0 AND ack < 3"
+            "UPDATE mock_message SET ack = 3 WHERE account = ? AND chat = ? AND from_me = 0 AND ack < 3"  # noqa: S608
             f"{condition} RETURNING key",
             parameters,
         ).fetchall()

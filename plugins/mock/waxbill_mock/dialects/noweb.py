@@ -41,7 +41,11 @@ class Noweb(Dialect):
         return answer
 
     def _protocol(self, me: Identity, message: Message, quoted: Message | None) -> dict[str, Any]:
-        key: dict[str, Any] = {"remoteJid": protocol_id(message.chat), "fromMe": message.from_me, "id": message.key}
+        key: dict[str, Any] = {
+            "remoteJid": protocol_id(message.chat),
+            "fromMe": message.from_me,
+            "id": message.key,
+        }
         if message.participant is not None:
             key["participant"] = protocol_id(message.participant)
         content: dict[str, Any] = {"extendedTextMessage": {"text": message.body}}

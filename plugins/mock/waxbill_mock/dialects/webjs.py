@@ -68,7 +68,7 @@ class Webjs(Dialect):
         if kind(message.chat) == "group":
             key["participant"] = message.participant or own
         key["_serialized"] = self.message_id(me, message)
-        raw = {
+        raw: dict[str, Any] = {
             "id": key,
             "body": message.body,
             "type": "chat",

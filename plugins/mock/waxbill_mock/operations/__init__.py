@@ -1,0 +1,1 @@
+"""WAHA's operations on a simulated account, one file per area; ``driver.MockAccount`` is all of them together."""
