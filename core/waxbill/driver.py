@@ -78,8 +78,8 @@ class Account:
     """A session that runs: one WhatsApp account. Override what the backend can do.
 
     Methods answer what WAHA's wire shows (Structs or plain dicts and lists), None for an empty answer, or raise an
-    error of ``waxbill.model.errors``. A driver whose spec says ``inline`` promises that none of them waits for anything but
-    the store, save those whose operation is declared with ``waits``.
+    error of ``waxbill.model.errors``. A driver whose spec says ``inline`` promises that none of them waits for
+    anything but the store, save those whose operation is declared with ``waits``.
     """
 
     def __init__(self, host: SessionHost) -> None:
