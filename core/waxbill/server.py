@@ -182,6 +182,7 @@ class Loop:
             clock.run_due()
         self._drain()
         self.in_loop.ident = 0
+        clock.wake = lambda: None
 
     def stop(self) -> None:
         """Ends the loop; a signal handler or any thread may call it."""
