@@ -37,6 +37,6 @@ def waxbill_driver(settings: Settings) -> DriverSpec:
 def waxbill_routes(app: Any, server: Any) -> Any:
     if server.spec is None or server.spec.name != "mock":
         return None
-    from .control import area
+    from .control import AREAS
 
-    return area
+    return AREAS

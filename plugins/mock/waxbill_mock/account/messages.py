@@ -7,10 +7,15 @@ from typing import Any
 
 import msgspec
 
+from .content import Content, decode, encode
+
 #: Acknowledgement levels, as WhatsApp counts them.
 SERVER, DEVICE, READ = 1, 2, 3
 
-_COLUMNS = "id, chat, key, from_me, participant, at_ms, kind, body, {ack}, source, quoted, push_name"
+_COLUMNS = (
+    "id, chat, key, from_me, participant, at_ms, kind, body, {ack}, source, quoted, push_name, content, edited_ms,"
+    " revoked, starred, pinned_until_ms"
+)
 # What was sent is acknowledged by the passing of time, unless it is further already: nothing is written for it.
 _ACK = (
     "CASE WHEN from_me = 0 THEN ack WHEN at_ms <= :read_before THEN max(ack, 3)"
@@ -20,7 +25,10 @@ _SELECT = f"SELECT {_COLUMNS.format(ack=_ACK)} FROM mock_message WHERE account =
 
 
 class Message(msgspec.Struct):
-    """A message as this account has it. ``at_ms`` in Unix ms; ``participant`` is who wrote it in a group."""
+    """A message as this account has it. Times in Unix ms; ``participant`` is who wrote it in a group.
+
+    ``kind`` is text, image, video, audio, voice, document, sticker, location, contact, poll, list, buttons or event.
+    """
 
     id: int
     chat: str
@@ -34,6 +42,11 @@ class Message(msgspec.Struct):
     source: str
     quoted: str | None = None
     push_name: str | None = None
+    content: Content | None = None
+    edited_ms: int | None = None
+    revoked: bool = False
+    starred: bool = False
+    pinned_until_ms: int | None = None
 
 
 class Page(msgspec.Struct, kw_only=True):
@@ -70,7 +83,7 @@ class Messages:
         message.id = (
             db.execute(
                 "INSERT INTO mock_message (account, chat, key, from_me, participant, at_ms, kind, body, ack, source,"
-                " quoted, push_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " quoted, push_name, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     self.account,
                     message.chat,
@@ -84,6 +97,7 @@ class Messages:
                     message.source,
                     message.quoted,
                     message.push_name,
+                    encode(message.content),
                 ),
             ).lastrowid
             or 0
@@ -157,5 +171,6 @@ class Messages:
 
 def _message(row: tuple[Any, ...]) -> Message:
     message = Message(*row)
-    message.from_me = bool(message.from_me)
+    message.from_me, message.revoked, message.starred = bool(row[3]), bool(row[14]), bool(row[15])
+    message.content = decode(row[12])
     return message

@@ -1,4 +1,4 @@
-"""WEBJS (whatsapp-web.js): sends answer with the library's message, whose ``id`` is an object."""
+"""Messages as WEBJS shows them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from typing import Any
 
 from waxbill.model.ids import kind
 
-from ..account.identity import Identity
-from ..account.messages import Message
-from .dialect import Dialect
+from ...account.identity import Identity
+from ...account.messages import Message
+from ..dialect import Dialect
 
 
-class Webjs(Dialect):
-    engine = "WEBJS"
-
+class Messages(Dialect):
     def message(self, me: Identity, message: Message, quoted: Message | None) -> dict[str, Any]:
         own = f"{me.phone}@c.us"
         shown = self._common(me, message)
@@ -88,6 +86,3 @@ class Webjs(Dialect):
             raw["quotedStanzaID"] = quoted.key
             raw["quotedParticipant"] = own if quoted.from_me else quoted.participant or quoted.chat
         return raw
-
-
-DIALECT = Webjs()

@@ -1,17 +1,15 @@
-"""WPP (wppconnect): sends answer with WAHA's own message, whose ``id`` is a string."""
+"""Messages as WPP shows them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..account.identity import Identity
-from ..account.messages import Message
-from .dialect import Dialect
+from ...account.identity import Identity
+from ...account.messages import Message
+from ..dialect import Dialect
 
 
-class Wpp(Dialect):
-    engine = "WPP"
-
+class Messages(Dialect):
     def message(self, me: Identity, message: Message, quoted: Message | None) -> dict[str, Any]:
         own = f"{me.phone}@c.us"
         shown = self._common(me, message)
@@ -37,6 +35,3 @@ class Wpp(Dialect):
 
     def sent(self, me: Identity, message: Message, quoted: Message | None) -> Any:
         return self.message(me, message, quoted)
-
-
-DIALECT = Wpp()

@@ -1,22 +1,16 @@
-"""GOWS (whatsmeow): sends answer with ``id`` and the engine's message, nothing more."""
+"""Messages as GOWS shows them."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
 
-from ..account.identity import Identity
-from ..account.messages import Message
-from .dialect import Dialect, protocol_id
+from ...account.identity import Identity
+from ...account.messages import Message
+from ..dialect import Dialect, protocol_id
 
 
-class Gows(Dialect):
-    engine = "GOWS"
-    reads_all_chats = True
-    accepts_bare_key = True
-    tells_read_ids = True
-    ack_events = (2, 3)
-
+class Messages(Dialect):
     def message(self, me: Identity, message: Message, quoted: Message | None) -> dict[str, Any]:
         shown = self._common(me, message)
         group = message.chat.endswith("@g.us")
@@ -63,6 +57,3 @@ class Gows(Dialect):
             },
             "Message": content,
         }
-
-
-DIALECT = Gows()

@@ -1,22 +1,17 @@
-"""NOWEB (Baileys): sends answer with the protocol's message, without an ``id`` of their own."""
+"""Messages as NOWEB shows them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..account.identity import Identity
-from ..account.messages import Message
-from .dialect import Dialect, protocol_id
+from ...account.identity import Identity
+from ...account.messages import Message
+from ..dialect import Dialect, protocol_id
 
 _STATUS = {0: "PENDING", 1: "SERVER_ACK", 2: "DELIVERY_ACK", 3: "READ", 4: "PLAYED"}
 
 
-class Noweb(Dialect):
-    engine = "NOWEB"
-    reads_all_chats = True
-    accepts_bare_key = True
-    tells_read_ids = True
-
+class Messages(Dialect):
     def message(self, me: Identity, message: Message, quoted: Message | None) -> dict[str, Any]:
         shown = self._common(me, message)
         if message.participant is not None:
@@ -57,6 +52,3 @@ class Noweb(Dialect):
                 "quotedMessage": {"conversation": quoted.body},
             }
         return {"key": key, "message": content, "messageTimestamp": message.at_ms // 1000}
-
-
-DIALECT = Noweb()

@@ -1,4 +1,4 @@
-"""The control operations: what the phone and the people on the other side do."""
+"""Control: the phone scans, and somebody writes."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from waxbill.model import ids
 from waxbill.model.sessions import SCAN_QR_CODE
 from waxbill.model.wire import Request
 
-from .driver import MockAccount
+from .calling import account_of
 
 area = Area("🧪 Simulator", prefix="/api/waxbill/mock")
 
@@ -24,17 +24,11 @@ class IncomingMessage(Request, rename={"from_": "from"}):
 @area.post("/{session}/scan", scope="control", needs=(SCAN_QR_CODE,), waits=True)
 def scan(call: Call) -> None:
     """Scan the QR code with the simulated phone."""
-    _account(call).scan()
+    account_of(call).scan()
 
 
 @area.post("/{session}/messages")
 def receive(call: Call, body: IncomingMessage) -> Any:
     """Let somebody write to the account."""
     sender = ids.chat_id(body.from_, "from")
-    return _account(call).receive(sender, body.text, push_name=body.pushName, reply_to=body.reply_to)
-
-
-def _account(call: Call) -> MockAccount:
-    account = call.session.running(call.operation.needs, may_wait=not call.server.in_loop())
-    assert isinstance(account, MockAccount)
-    return account
+    return account_of(call).receive(sender, body.text, push_name=body.pushName, reply_to=body.reply_to)
