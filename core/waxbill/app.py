@@ -13,7 +13,7 @@ from typing import Any
 import falcon
 
 from . import memory
-from .api import chats, chatting, observability, pairing
+from .api import chats, chatting, files, observability, pairing
 from .api import sessions as sessions_api
 from .api.keys import Keys, generated_digest
 from .api.operation import Area, LoopThread, encode, preflight, resources
@@ -22,6 +22,7 @@ from .delivery.lanes import Lanes
 from .delivery.outbox import Outbox
 from .driver import Driver, DriverSpec
 from .events import Events, environment
+from .media.files import Files
 from .memory import Reading
 from .model.errors import EngineFailure, NotFound, Unavailable, WahaError
 from .model.server import WAHAEnvironment
@@ -33,7 +34,7 @@ from .store import Store
 log = logging.getLogger("waxbill")
 
 #: The core's own areas of the API, in the order of WAHA's document.
-AREAS = [pairing.area, sessions_api.area, chatting.area, chats.area, observability.area]
+AREAS = [pairing.area, sessions_api.area, chatting.area, chats.area, files.area, observability.area]
 
 
 class Server:
@@ -51,6 +52,7 @@ class Server:
         core = settings.core
         self.store = Store(core.store_dir / "waxbill.sqlite3", full_sync=core.store_sync == "full")
         self.keys = Keys(core, generated_digest(self.store, core))
+        self.files = Files(core, self.clock)
         self.outbox = Outbox(self.store)
         self.lanes = Lanes(
             self.outbox,
@@ -60,6 +62,7 @@ class Server:
             timeout_seconds=core.hook_timeout_seconds,
         )
         self.sessions = Sessions(settings, self.store, self.clock, self.outbox)
+        self.sessions.files = self.files
         self.sessions.events = Events(self.store, self.outbox, plugins, self.environment)
         self._choose_driver()
         self.fixed_headers = {
@@ -144,6 +147,7 @@ class Server:
 
     def start(self) -> None:
         """Loads the sessions, takes up the deliveries that were left, starts the sessions that ran before."""
+        self.files.clean()
         self.sessions.load()
         self.lanes.start()
         self.sessions.start_kept()

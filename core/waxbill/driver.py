@@ -27,6 +27,7 @@ from .model.sessions import MeInfo, SessionConfig, Status
 
 if TYPE_CHECKING:
     from .clock import Clock
+    from .media.files import Files
     from .settings import Settings
     from .store import Store
 
@@ -54,6 +55,10 @@ class SessionHost(Protocol):
     @property
     def folder(self) -> Path:
         """A private folder (0700) for this session's files, made on first use and removed at log-out."""
+
+    @property
+    def files(self) -> Files:
+        """Where media is taken in and published."""
 
     def set_status(self, status: Status, data: Any = None) -> None:
         """Reports the session's status; also when a new QR code replaced the last one."""

@@ -7,6 +7,7 @@ task and dispatcher; ``tests/test_server.py`` notices when a release changes the
 
 from __future__ import annotations
 
+import copy
 import logging
 import signal
 import socket
@@ -21,6 +22,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
@@ -53,10 +55,20 @@ class _ErrorTask(ErrorTask):
         self.write(body)
 
 
+class _Parser(HTTPRequestParser):
+    """Measures the body of an upload against the limit for media, every other against the limit for bodies."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
+            self.adj = self.adj.for_uploads
+
+
 class _Channel(HTTPChannel):
     """A connection whose answers, when made in the loop, stay in its buffer until the loop sends them."""
 
     error_task_class = _ErrorTask
+    parser_class = _Parser
     server: _Listener
 
     def write_soon(self, data: Any) -> int:
@@ -145,6 +157,8 @@ class Loop:
             outbuf_overflow=1024 * 1024,
             asyncore_use_poll=True,
         )
+        adjustments.for_uploads = copy.copy(adjustments)
+        adjustments.for_uploads.max_request_body_size = core.max_media_mb * 1024 * 1024
         listeners = [
             _Listener(application, self.map, True, None, dispatcher=self, adj=adjustments, sockinfo=info)
             for info in adjustments.listen

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .delivery.outbox import Outbox
     from .driver import Account, Driver
     from .events import Events
+    from .media.files import Files
     from .settings import CoreSettings, Settings
     from .store import Store
 
@@ -101,6 +102,10 @@ class Session:
     @property
     def clock(self) -> Clock:
         return self._sessions.clock
+
+    @property
+    def files(self) -> Files:
+        return self._sessions.files
 
     @property
     def folder(self) -> Path:
@@ -205,7 +210,8 @@ class Sessions:
         self.store = store
         self.clock = clock
         self._outbox = outbox
-        self.events: Events  # set by the server, which needs the sessions to make them
+        self.files: Files
+        self.events: Events  # set, like files, by the server, which needs the sessions to make them
         self.driver: Driver | None = None
         self.engine: str = settings.core.engine
         #: Why there is no driver, in words.
@@ -398,6 +404,7 @@ class Sessions:
         self._halt(session)
         if self.driver is not None:
             self.driver.forget(session.name)
+        self.files.forget(session.name)
         folder = self.folder_of(session.name)
         if folder.exists():
             shutil.rmtree(folder)

@@ -162,6 +162,37 @@ class CoreSettings(msgspec.Struct, frozen=True):
         ),
     ] = "normal"
 
+    # -- media
+    files_folder: Annotated[
+        Path, Setting("WHATSAPP_FILES_FOLDER", meaning="Folder for published media; empty: files/ beside the store.")
+    ] = Path()
+    files_lifetime_seconds: Annotated[
+        int,
+        Setting(
+            "WHATSAPP_FILES_LIFETIME",
+            meaning="How long published media can be fetched, in seconds; 0: for good.",
+            low=0,
+        ),
+    ] = 180
+    files_mimetypes: Annotated[
+        tuple[str, ...],
+        Setting("WHATSAPP_FILES_MIMETYPES", meaning="Types of media to publish, by their beginnings; empty: all."),
+    ] = ()
+    download_media: Annotated[bool, Setting("WHATSAPP_DOWNLOAD_MEDIA", meaning="Publish media at all.")] = True
+    max_media_mb: Annotated[
+        int, Setting("WAXBILL_MAX_MEDIA_MB", meaning="Largest media file in MB.", low=1, high=4096)
+    ] = 100
+    fetch_seconds: Annotated[
+        float, Setting("WAXBILL_FETCH_SECONDS", meaning="How long fetching a media URL may take.", low=0.1, high=3600)
+    ] = 30.0
+    allow_private_addresses: Annotated[
+        bool,
+        Setting(
+            "WAXBILL_ALLOW_PRIVATE_ADDRESSES",
+            meaning="Let media URLs and webhooks point into private networks; turn it off where clients are strangers.",
+        ),
+    ] = True
+
     # -- drivers and modes
     engine: Annotated[
         Literal["WEBJS", "WPP", "NOWEB", "GOWS"],

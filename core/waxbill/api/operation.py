@@ -212,10 +212,12 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
 
 def _write(resp: falcon.Response, status: str, answer: Any) -> None:
     """WAHA's rules: nothing is an empty body, text and booleans are plain text, the rest is JSON."""
-    resp.status = status
     if answer is None:
-        resp.data = b""
+        if resp.stream is None:
+            resp.status = status
+            resp.data = b""
         return
+    resp.status = status
     if isinstance(answer, Reply):
         resp.data = answer.body
         resp.content_type = answer.content_type

@@ -1,0 +1,152 @@
+"""Media on disk: taken in from a URL, from base64 or from an upload, and published for clients under /api/files.
+
+A published file is named by us (session, message id, ending), is readable by this user only, and is removed when its
+lifetime is over (WHATSAPP_FILES_LIFETIME), or at the next start, unless files are kept for good.
+"""
+
+from __future__ import annotations
+
+import binascii
+import logging
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from ..model.errors import BadRequest, Unprocessable
+from ..model.messages import WAMedia
+from . import types
+
+if TYPE_CHECKING:
+    from ..clock import Clock
+    from ..settings import CoreSettings
+
+log = logging.getLogger("waxbill.media")
+
+_CHUNK = 64 * 1024
+_UNSAFE = re.compile(r"[^A-Za-z0-9@._:-]")
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A file that was taken in: where it lies, its sniffed type, its size in bytes, its name where it has one."""
+
+    path: Path
+    mimetype: str
+    size: int
+    filename: str | None
+
+
+class Files:
+    """The media folder of a server. Any thread may call it; ``take`` may wait for the network."""
+
+    def __init__(self, core: CoreSettings, clock: Clock) -> None:
+        self._core = core
+        self._clock = clock
+        self.folder = core.files_folder if str(core.files_folder) != "." else core.store_dir / "files"
+        self._incoming = core.store_dir / "incoming"
+        self._most_bytes = core.max_media_mb * 1024 * 1024
+
+    def clean(self) -> None:
+        """For the start: removes what the last run left half taken, and what it published unless that is kept."""
+        shutil.rmtree(self._incoming, ignore_errors=True)
+        if self._core.files_lifetime_seconds:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def take(
+        self,
+        *,
+        url: str | None = None,
+        data: str | None = None,
+        mimetype: str | None = None,
+        filename: str | None = None,
+    ) -> Taken:
+        """Takes in a file from exactly one of ``url`` and ``data`` (base64); the caller moves or removes it.
+
+        Raises BadRequest for input that can't be a file and Unprocessable for a URL that can't be fetched.
+        """
+        if (url is None) == (data is None):
+            raise BadRequest("file needs exactly one of url and data")
+        path, file = self.scratch()
+        try:
+            with file:
+                if data is not None:
+                    self._decode(data, file)
+                else:
+                    mimetype = self._fetch(url or "", file) or mimetype
+            return self.taken(path, mimetype, filename)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+
+    def taken(self, path: Path, mimetype: str | None, filename: str | None) -> Taken:
+        """A file that already lies in the incoming folder, with its type sniffed."""
+        size = path.stat().st_size
+        if not size:
+            raise BadRequest("file is empty; send at least one byte")
+        found = types.sniff(path, mimetype)
+        return Taken(path, found, size, types.file_name(filename, found) if filename else None)
+
+    def scratch(self) -> tuple[Path, BinaryIO]:
+        """A new private file in the incoming folder, open for writing."""
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self._incoming / os.urandom(12).hex()
+        return path, open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+    def _decode(self, data: str, into: BinaryIO) -> None:
+        """Decodes base64 piece by piece, so that the bytes are never whole in memory beside their text."""
+        if data.startswith("data:"):
+            data = data.partition(",")[2]
+        if len(data) * 3 // 4 > self._most_bytes:
+            raise BadRequest(f"file.data is larger than {self._core.max_media_mb} MB (WAXBILL_MAX_MEDIA_MB)")
+        step = 4 * 16 * 1024
+        try:
+            for start in range(0, len(data), step):
+                into.write(binascii.a2b_base64(data[start : start + step].encode("ascii"), strict_mode=True))
+        except (binascii.Error, UnicodeEncodeError) as error:
+            raise BadRequest(f"file.data is not base64: {error}") from None
+
+    def _fetch(self, url: str, into: BinaryIO) -> str:
+        from .fetch import Limits, Refused, fetch  # http.client and TLS: 5 MB
+
+        limits = Limits(self._most_bytes, self._core.fetch_seconds, self._core.allow_private_addresses)
+        try:
+            return fetch(url, into, limits).content_type
+        except Refused as refusal:
+            raise Unprocessable(f"file.url can't be fetched: {refusal}") from refusal
+
+    def wanted(self, mimetype: str) -> bool:
+        """Whether the settings say to publish media of a type (WHATSAPP_DOWNLOAD_MEDIA, WHATSAPP_FILES_MIMETYPES)."""
+        prefixes = self._core.files_mimetypes
+        return self._core.download_media and (not prefixes or mimetype.startswith(prefixes))
+
+    def publish(self, session: str, message_id: str, source: Path, mimetype: str, filename: str | None) -> WAMedia:
+        """Makes a file available under /api/files for the lifetime of files; one that is there already stays."""
+        if not self.wanted(mimetype):
+            return WAMedia(url=None, mimetype=mimetype, filename=filename)
+        name = f"{_UNSAFE.sub('_', message_id)}.{types.ending(mimetype)}"
+        target = self.folder / session / name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                os.link(source, target)  # no copy where both are on one file system
+            except OSError:
+                shutil.copyfile(source, target)
+            lifetime = self._core.files_lifetime_seconds
+            if lifetime:
+                self._clock.call_later(lifetime, lambda: target.unlink(missing_ok=True))
+        url = f"{self._core.public_url}/api/files/{session}/{name}"
+        return WAMedia(url=url, mimetype=mimetype, filename=filename)
+
+    def find(self, session: str, name: str) -> Path | None:
+        """A published file by its address, or None. Names are compared, never joined unchecked."""
+        if _UNSAFE.search(session) or _UNSAFE.search(name) or name.startswith("."):
+            return None
+        path = self.folder / session / name
+        return path if path.is_file() else None
+
+    def forget(self, session: str) -> None:
+        """Removes what was published for a session."""
+        shutil.rmtree(self.folder / session, ignore_errors=True)
