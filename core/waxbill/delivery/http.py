@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .. import __version__
 from ..hookspecs import hookimpl
@@ -51,6 +51,7 @@ class HttpTransport:
 
     def __init__(self, settings: Settings) -> None:
         self._keep_alive = settings.core.keep_alive
+        self._allow_private = settings.core.allow_private_addresses
         self._local = threading.local()
 
     @hookimpl
@@ -59,50 +60,59 @@ class HttpTransport:
             return None
         import http.client  # 4.9 MB with TLS: not before the first delivery
 
-        url = urlsplit(request.url)
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        from ..media.fetch import Refused
+
         started = time.monotonic()
         try:
-            answer = self._send(url.scheme, url.netloc, path, request)
-        except (OSError, http.client.HTTPException) as error:
+            answer = self._send(urlsplit(request.url), request)
+        except (OSError, http.client.HTTPException, Refused) as error:
             return Outcome(False, 0, f"{type(error).__name__}: {error}", time.monotonic() - started)
         ok = 200 <= answer < 300
         return Outcome(ok, answer, "" if ok else f"the receiver answered {answer}", time.monotonic() - started)
 
-    def _send(self, scheme: str, netloc: str, path: str, request: WebhookRequest) -> int:
+    def _send(self, url: SplitResult, request: WebhookRequest) -> int:
         """Sends on a kept connection if there is one, and on a fresh one when the receiver had closed that."""
         import http.client
 
-        kept = self._connections().pop((scheme, netloc), None)
+        kept = self._connections().pop((url.scheme, url.netloc), None)
         if kept is not None:
             try:
-                return self._exchange(kept, scheme, netloc, path, request)
+                return self._exchange(kept, url, request)
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 kept.close()  # closed while idle: not an answer, so not an attempt
             except BaseException:
                 kept.close()
                 raise
-        kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-        fresh = kind(netloc, timeout=request.timeout_seconds)
+        fresh = self._open(url, request.timeout_seconds)
         try:
-            return self._exchange(fresh, scheme, netloc, path, request)
+            return self._exchange(fresh, url, request)
         except BaseException:
             fresh.close()
             raise
 
-    def _exchange(
-        self,
-        connection: http.client.HTTPConnection,
-        scheme: str,
-        netloc: str,
-        path: str,
-        request: WebhookRequest,
-    ) -> int:
+    def _open(self, url: SplitResult, timeout_seconds: float) -> http.client.HTTPConnection:
+        """A connection to an address that may be asked."""
+        import http.client
+
+        from ..media.fetch import Refused, connect
+
+        if not url.hostname:
+            raise Refused(f"the URL {url.geturl()[:120]!r} has no host")
+        port = url.port or (443 if url.scheme == "https" else 80)
+        opened = http.client.HTTPConnection(url.netloc.rpartition("@")[2], timeout=timeout_seconds)
+        opened.auto_open = 0  # never again by itself, to an address that was not checked
+        opened.sock = connect(
+            url.scheme, url.hostname, port, seconds=timeout_seconds, allow_private=self._allow_private
+        )
+        return opened
+
+    def _exchange(self, connection: http.client.HTTPConnection, url: SplitResult, request: WebhookRequest) -> int:
+        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
         connection.request("POST", path, request.body, request.headers)
         answer = connection.getresponse()
         answer.read(_ANSWER_BYTES)
-        if answer.isclosed() and self._keep_alive:
-            self._connections()[scheme, netloc] = connection
+        if answer.isclosed() and connection.sock is not None and self._keep_alive:
+            self._connections()[url.scheme, url.netloc] = connection
         else:
             connection.close()
         return answer.status
