@@ -13,7 +13,7 @@ from typing import Any
 import falcon
 
 from . import memory
-from .api import chats, chatting, files, observability, pairing
+from .api import chats, chatting, files, observability, pairing, reference
 from .api import sessions as sessions_api
 from .api.keys import Keys, generated_digest
 from .api.operation import Area, LoopThread, encode, preflight, resources
@@ -34,7 +34,7 @@ from .store import Store
 log = logging.getLogger("waxbill")
 
 #: The core's own areas of the API, in the order of WAHA's document.
-AREAS = [pairing.area, sessions_api.area, chatting.area, chats.area, files.area, observability.area]
+AREAS = [pairing.area, sessions_api.area, chatting.area, chats.area, files.area, observability.area, reference.area]
 
 
 class Server:
@@ -65,6 +65,8 @@ class Server:
         self.sessions.files = self.files
         self.sessions.events = Events(self.store, self.outbox, plugins, self.environment)
         self._choose_driver()
+        #: The operations that are served, by area; plugins add theirs when the application is made.
+        self.areas = list(AREAS)
         self.fixed_headers = {
             "X-Waxbill-Driver": self.spec.name if self.spec else "none",
             "Access-Control-Allow-Origin": "*",
@@ -169,10 +171,9 @@ def create_app(server: Server) -> falcon.App[Any, Any]:
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True
     app.resp_options.xml_error_serialization = False
-    areas = list(AREAS)
     for added in server.plugins.call("waxbill_routes", app=app, server=server):
-        areas += [added] if isinstance(added, Area) else added
-    for path, resource in resources(server, areas).items():
+        server.areas += [added] if isinstance(added, Area) else added
+    for path, resource in resources(server, server.areas).items():
         app.add_route(path, resource)
     app.add_sink(_unknown(server))
     unexpected = _unexpected(server)

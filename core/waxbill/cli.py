@@ -68,6 +68,9 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
     command.add_argument("--json", action="store_true", help="as JSON")
     command.set_defaults(run=lambda parsed: _settings(settings, as_json=parsed.json))
 
+    command = commands.add_parser("openapi", help="print the OpenAPI document")
+    command.set_defaults(run=lambda _: _openapi(settings))
+
     if not _is_own(arguments):
         _load(settings).call("waxbill_commands", commands=commands)
     parsed = parser.parse_args(arguments)
@@ -77,7 +80,7 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
 def _is_own(arguments: list[str] | None) -> bool:
     """Whether the command is one of the core's: then plugins need not be asked for theirs."""
     given = sys.argv[1:] if arguments is None else arguments
-    return bool(given) and given[0] in ("serve", "plugins", "settings", "--version")
+    return bool(given) and given[0] in ("serve", "plugins", "settings", "openapi", "--version")
 
 
 def _load(settings: Settings) -> Plugins:
@@ -100,6 +103,24 @@ def _serve(settings: Settings) -> int:
     from .hosting import serve
 
     return serve(settings)
+
+
+def _openapi(settings: Settings) -> int:
+    import tempfile
+
+    from .api.openapi import document
+    from .app import Server, create_app
+
+    with tempfile.TemporaryDirectory() as folder:  # the store in use belongs to the server that runs
+        environment = {**settings.environment, "WAHA_LOCAL_STORE_BASE_DIR": folder}
+        apart = Settings(environment)
+        server = Server(apart, _load(apart))
+        try:
+            create_app(server)
+            print(json.dumps(document(server.areas, {}, settings.core.public_url), ensure_ascii=False))
+        finally:
+            server.close()
+    return 0
 
 
 def _shown(row: Row) -> str:

@@ -150,6 +150,14 @@ class CoreSettings(msgspec.Struct, frozen=True):
         ),
     ] = ()
 
+    swagger_enabled: Annotated[
+        bool, Setting("WHATSAPP_SWAGGER_ENABLED", meaning="Serve the API reference at / and its document at /-json.")
+    ] = True
+    swagger_username: Annotated[str, Setting("WHATSAPP_SWAGGER_USERNAME", meaning="User name for it.")] = "admin"
+    swagger_password: Annotated[
+        Secret, Setting("WHATSAPP_SWAGGER_PASSWORD", meaning="Password for it; empty: none is asked for.")
+    ] = Secret("")
+
     # -- what is kept
     store_dir: Annotated[
         Path, Setting("WAHA_LOCAL_STORE_BASE_DIR", meaning="Folder for the store and the sessions' files.")

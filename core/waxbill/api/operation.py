@@ -71,6 +71,8 @@ class Operation(msgspec.Struct, kw_only=True):
     deprecated: bool = False
     #: Refuses members that its body's type does not declare, where WAHA_HTTP_STRICT_MODE is on.
     strict: bool = False
+    #: Not in the OpenAPI document: pages for people.
+    hidden: bool = False
     body: Any = None
     query: Any = None
     returns: Any = None
