@@ -117,7 +117,7 @@ def _openapi(settings: Settings) -> int:
         server = Server(apart, _load(apart))
         try:
             create_app(server)
-            print(json.dumps(document(server.areas, {}, settings.core.public_url), ensure_ascii=False))
+            print(json.dumps(document(server.areas, {}, "/"), ensure_ascii=False))
         finally:
             server.close()
     return 0

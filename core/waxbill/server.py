@@ -268,6 +268,9 @@ def serve(server: Server, application: Any) -> None:
     loop = Loop(server, application, host)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.stop())
+    core = server.settings.core
+    if not core.port and not core.base_url:
+        server.files.base_url = f"{core.schema}://{core.hostname}:{loop.addresses[0][1]}"
     server.start()
     _announce(server, loop)
     try:

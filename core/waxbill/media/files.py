@@ -46,6 +46,8 @@ class Files:
         self._core = core
         self._clock = clock
         self.folder = core.files_folder if str(core.files_folder) != "." else core.store_dir / "files"
+        #: Start of the URLs of published files, without a trailing slash.
+        self.base_url = core.public_url
         self._incoming = core.store_dir / "incoming"
         self._most_bytes = core.max_media_mb * 1024 * 1024
 
@@ -137,7 +139,7 @@ class Files:
             lifetime = self._core.files_lifetime_seconds
             if lifetime:
                 self._clock.call_later(lifetime, lambda: target.unlink(missing_ok=True))
-        url = f"{self._core.public_url}/api/files/{session}/{name}"
+        url = f"{self.base_url}/api/files/{session}/{name}"
         return WAMedia(url=url, mimetype=mimetype, filename=filename)
 
     def find(self, session: str, name: str) -> Path | None:
