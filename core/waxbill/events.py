@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -29,13 +29,14 @@ encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 def environment(settings: Settings, engine: str, browser: str | None) -> WAHAEnvironment:
     """What answers and events say about the server: WAHA's version, the engine, the tier, the platform."""
-    machine = {"x86_64": "x86", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    system = os.uname()
+    machine = {"x86_64": "x86", "aarch64": "arm64"}.get(system.machine, system.machine)
     return WAHAEnvironment(
         version=WAHA_VERSION,
         engine=engine,
         tier=f"waxbill {__version__}",
         browser=browser,
-        platform=f"{platform.system().lower()}/{machine}",
+        platform=f"{system.sysname.lower()}/{machine}",
         worker=WorkerInfo(id=settings.core.worker_id or None),
     )
 

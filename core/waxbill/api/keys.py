@@ -8,7 +8,6 @@ from _operator import (
     _compare_digest as compare_digest,  # what hmac offers; hmac brings OpenSSL with it (3.5 MB)
 )
 from collections.abc import Callable
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from ..model.errors import Unauthorized
@@ -107,6 +106,8 @@ def generated_digest(store: Store, core: CoreSettings) -> str | None:
 
 
 def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:
