@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from ..model.errors import BadRequest, Unprocessable
-from ..model.messages import WAMedia
+from ..model.media import WAMedia
 from . import types
 
 if TYPE_CHECKING:

@@ -42,6 +42,13 @@ class ValidationFailed(BadRequest):
         super().__init__(list(faults))
 
 
+class BadPresence(BadRequest):
+    """A presence that does not fit its chatId; the body has ``detail`` and nothing else."""
+
+    def body(self) -> dict[str, Any]:
+        return {"detail": self.message}
+
+
 class Unauthorized(WahaError):
     """Missing and wrong keys answer alike, without an ``error`` member."""
 

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import NamedTuple
 
-from .errors import ValidationFailed
+from .errors import Unprocessable, ValidationFailed
 
 _USER = re.compile(r"\+?[0-9]{5,20}")
 _CHAT = re.compile(
@@ -21,6 +21,8 @@ _CHAT = re.compile(
     r"|[0-9]{1,25}@newsletter|status@broadcast|[0-9]{1,25}@broadcast|[0-9a-z]{1,40}@meta\.ai"
 )
 _KEY = re.compile(r"[0-9A-Za-z.]{1,64}")
+_INVITE = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_PHONE_MARKS = str.maketrans("", "", "+ -().")
 
 
 def chat_id(text: str, field: str = "chatId") -> str:
@@ -46,6 +48,71 @@ def chat_id(text: str, field: str = "chatId") -> str:
         f"{field} must be a chat id such as 49301234567@c.us, 120363000000000001@g.us or a phone number in digits, "
         f"not {text[:80]!r}"
     )
+
+
+def group_id(text: str, field: str = "id") -> str:
+    """The id of a group that came from a client; raises ValidationFailed for anything else."""
+    if text.endswith("@g.us") and _CHAT.fullmatch(text):
+        return text
+    raise ValidationFailed(f"{field} must be a group id such as 120363000000000001@g.us, not {text[:80]!r}")
+
+
+def channel_id(text: str, field: str = "id") -> str:
+    """The id of a channel that came from a client; raises ValidationFailed for anything else."""
+    if text.endswith("@newsletter") and _CHAT.fullmatch(text):
+        return text
+    raise ValidationFailed(f"{field} must be a channel id such as 120363000000000009@newsletter, not {text[:80]!r}")
+
+
+def channel_or_invite(text: str, field: str = "id") -> str:
+    """A channel's id, or the code at the end of an invite link; raises ValidationFailed for anything else.
+
+    >>> channel_or_invite("https://whatsapp.com/channel/0029VaAbCdEf")
+    '0029VaAbCdEf'
+    """
+    if "@" in text:
+        return channel_id(text, field)
+    code = text.rstrip("/").rpartition("/")[2]
+    if _INVITE.fullmatch(code):
+        return code
+    raise ValidationFailed(
+        f"{field} must be a channel id such as 120363000000000009@newsletter or an invite code, not {text[:80]!r}"
+    )
+
+
+def person_id(text: str, field: str = "contactId") -> str:
+    """The canonical id of a person (``@c.us`` or ``@lid``); a bare phone number gets ``@c.us``."""
+    if "@" not in text or text.endswith(("@c.us", "@s.whatsapp.net", "@lid")):
+        return chat_id(text, field)
+    raise ValidationFailed(
+        f"{field} must be a phone number in digits, 49301234567@c.us or 8812345678901@lid, not {text[:80]!r}"
+    )
+
+
+def phone(text: str, field: str = "phone") -> str:
+    """The digits of a phone number; ``+``, spaces, dashes, brackets and ``@c.us`` around them are dropped.
+
+    >>> phone("+49 (30) 123-4567")
+    '49301234567'
+    """
+    digits = text.partition("@")[0] if text.endswith(("@c.us", "@s.whatsapp.net")) else text
+    digits = digits.translate(_PHONE_MARKS)
+    if _USER.fullmatch(digits):
+        return digits
+    raise ValidationFailed(f"{field} must be an international phone number such as 49301234567, not {text[:80]!r}")
+
+
+def lid(text: str) -> str:
+    """A hidden id with its suffix; raises Unprocessable for another kind of id, as WAHA does.
+
+    >>> lid("8812345678901")
+    '8812345678901@lid'
+    """
+    user, _, server = text.partition("@")
+    user = user.partition(":")[0]
+    if server in ("", "lid") and user.isascii() and user.isdigit():
+        return f"{user}@lid"
+    raise Unprocessable(f"lid must be a hidden id such as 8812345678901@lid, not {text[:80]!r}")
 
 
 def kind(chat: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .wire import Answer, Request
+from .wire import Answer, Request, Whole
 
 
 class PingResponse(Answer):
@@ -28,6 +28,17 @@ class ServerStatusResponse(Answer):
     startTimestamp: int
     uptime: int
     worker: WorkerInfo
+
+
+class CpuProfileQuery(Request):
+    seconds: Whole | None = 30
+
+
+class BrowserTraceQuery(Request):
+    """``categories`` are Chrome's names of what to trace; ``*`` is all."""
+
+    seconds: Whole | None = 30
+    categories: list[str] | None = None
 
 
 class StopRequest(Request):

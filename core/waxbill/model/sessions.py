@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from msgspec import UNSET, UnsetType
 
 from .errors import ValidationFailed
-from .wire import Answer, Request
+from .wire import Answer, Request, Whole
 
 STOPPED: Final = "STOPPED"
 STARTING: Final = "STARTING"
@@ -52,7 +52,7 @@ class HmacConfiguration(Request):
 class RetriesConfiguration(Request):
     policy: Literal["linear", "exponential", "constant"] | None = None
     delaySeconds: float | None = None
-    attempts: int | None = None
+    attempts: Whole | None = None
 
 
 class CustomHeader(Request):
@@ -123,7 +123,7 @@ class SessionConfig(Request, omit_defaults=True):
     webhooks: list[WebhookConfig] | None = None
 
 
-class App(Request, kw_only=True):
+class App(Request):
     id: str = ""
     session: str = ""
     app: Literal["chatwoot", "calls", "mcp"]
@@ -164,6 +164,26 @@ class MeInfo(Answer):
     jid: str | UnsetType = UNSET
 
 
+class ReachoutTimelockData(Answer):
+    """WhatsApp's lock on writing to strangers; ``timeEnforcementEnds`` in seconds."""
+
+    enforcementType: str
+    isActive: bool
+    timeEnforcementEnds: int
+
+
+class MessageCappingData(Answer):
+    """How many new chats the account may begin in a cycle, -1 for any number; the cycle's ends in seconds."""
+
+    cappingStatus: Literal["NONE", "FIRST_WARNING", "SECOND_WARNING", "CAPPED"]
+    totalQuota: int
+    usedQuota: int
+    cycleStart: int
+    cycleEnd: int
+    mvStatus: str
+    oteStatus: str
+
+
 class Timestamps(Answer):
     activity: int | None = None
 
@@ -174,7 +194,7 @@ class SessionDTO(Answer):
     config: SessionConfig | UnsetType = UNSET
 
 
-class SessionInfo(SessionDTO, kw_only=True):
+class SessionInfo(SessionDTO):
     me: MeInfo | None = None
     assignedWorker: str | UnsetType = UNSET
     presence: str | None = None
