@@ -9,12 +9,13 @@ from waxbill.store import Store
 
 from .account.schema import SCHEMA
 from .dialects import dialect
-from .operations.chats import Chats, Phone
 from .operations.chatting import Chatting
+from .operations.history import History
+from .operations.incoming import Incoming
 from .settings import MockSettings
 
 
-class MockAccount(Chatting, Chats, Phone):
+class MockAccount(Chatting, History, Incoming):
     """One simulated account: every area's operations together."""
 
 

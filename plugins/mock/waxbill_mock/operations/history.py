@@ -1,4 +1,4 @@
-"""Chats: reading messages back, and what the people on the other side write."""
+"""History: reading messages back."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..account.messages import Page
 from .base import Base
 
 
-class Chats(Base):
-    """What is in the account's chats."""
+class History(Base):
+    """Messages of the account's chats."""
 
     def get_messages(self, chat: str, query: MessagesQuery) -> Any:
         if chat == "all" and not self._dialect.reads_all_chats:
@@ -36,20 +36,3 @@ class Chats(Base):
         if found is None or (chat != "all" and found.chat != chat):
             raise NotFound(f"Message '{message[:120]}' not found in the chat {chat}.")
         return self._shown(found)
-
-
-class Phone(Base):
-    """What happens on the other side: people who write, calls that come in."""
-
-    def receive(self, sender: str, text: str, *, push_name: str | None = None, reply_to: str | None = None) -> Any:
-        """Somebody writes to this account; answers the message as its events show it."""
-        message = self._message(sender, text, from_me=False, source="app")
-        message.push_name = push_name
-        quoted = self._quoted(ids.message_key(reply_to, "reply_to")) if reply_to else None
-        message.quoted = quoted.key if quoted else None
-        with self.host.store.write() as db:
-            self.messages.add(db, message)
-            shown = self._shown(message, quoted)
-            for event in ("message", "message.any"):
-                self.host.emit(event, shown, chat=sender)
-        return shown
