@@ -57,7 +57,9 @@ def settings() -> str:
     lines += ["| name | default | value | meaning |", "|---|---|---|---|"]
     for row in read.table():
         names = "<br>".join(f"`{name}`" for name in (row.name, *row.aliases))
-        lines.append(f"| {names} | {_default(row) or '(empty)'} | {row.type} | {row.meaning.replace('|', chr(92) + '|')} |")
+        lines.append(
+            f"| {names} | {_default(row) or '(empty)'} | {row.type} | {row.meaning.replace('|', chr(92) + '|')} |"
+        )
     return "\n".join([*lines, ""])
 
 

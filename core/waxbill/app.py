@@ -13,7 +13,23 @@ from typing import Any
 import falcon
 
 from . import memory
-from .api import chats, chatting, files, observability, pairing, reference
+from .api import (
+    calls,
+    channels,
+    chats,
+    chatting,
+    contacts,
+    files,
+    groups,
+    labels,
+    media,
+    observability,
+    pairing,
+    presence,
+    profile,
+    reference,
+    statuses,
+)
 from .api import sessions as sessions_api
 from .api.keys import Keys, generated_digest
 from .api.operation import Area, LoopThread, encode, preflight, resources
@@ -34,7 +50,25 @@ from .store import Store
 log = logging.getLogger("waxbill")
 
 #: The core's own areas of the API, in the order of WAHA's document.
-AREAS = [pairing.area, sessions_api.area, chatting.area, chats.area, files.area, observability.area, reference.area]
+AREAS = [
+    pairing.area,
+    sessions_api.area,
+    profile.area,
+    chatting.area,
+    chatting.events,
+    chats.area,
+    calls.area,
+    channels.area,
+    statuses.area,
+    labels.area,
+    contacts.area,
+    groups.area,
+    presence.area,
+    media.area,
+    files.area,
+    observability.area,
+    reference.area,
+]
 
 
 class Server:

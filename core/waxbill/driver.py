@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from .model.errors import NotImplementedByEngine
-from .model.messages import MessagesQuery, MessageTextRequest, SendSeenRequest
 from .model.pairing import (
     PairingCode,
     PasskeyAssertionRequest,
@@ -28,6 +27,97 @@ from .model.sessions import MeInfo, SessionConfig, Status
 if TYPE_CHECKING:
     from .clock import Clock
     from .media.files import Files
+    from .model.calls import (
+        RejectCallRequest,
+    )
+    from .model.channels import (
+        Channel,
+        ChannelCategory,
+        ChannelCountry,
+        ChannelListResult,
+        ChannelMessage,
+        ChannelSearchByText,
+        ChannelSearchByView,
+        ChannelsQuery,
+        ChannelView,
+        CreateChannelRequest,
+        PreviewQuery,
+    )
+    from .model.chats import (
+        ChatPictureResponse,
+        ChatsQuery,
+        EditMessageRequest,
+        GetChatsOverviewParams,
+        PinMessageRequest,
+        ReadMessagesQuery,
+    )
+    from .model.contacts import (
+        ContactAbout,
+        ContactPicture,
+        ContactsQuery,
+        ContactUpdateBody,
+        LidsQuery,
+        LidToPhoneNumber,
+        WANumberExistResult,
+    )
+    from .model.groups import (
+        CreateGroupRequest,
+        GroupJoinRequest,
+        GroupJoinRequestResult,
+        GroupParticipant,
+        GroupsQuery,
+        ParticipantsRequest,
+    )
+    from .model.labels import (
+        Label,
+        LabelBody,
+    )
+    from .model.messages import (
+        ChatRequest,
+        EventMessageRequest,
+        MessageButtonReply,
+        MessageContactVcardRequest,
+        MessageFileRequest,
+        MessageForwardRequest,
+        MessageImageRequest,
+        MessageLinkCustomPreviewRequest,
+        MessageLinkPreviewRequest,
+        MessageLocationRequest,
+        MessagePollRequest,
+        MessagePollVoteRequest,
+        MessageReactionRequest,
+        MessagesQuery,
+        MessageStarRequest,
+        MessageStickerRequest,
+        MessageTextRequest,
+        MessageVideoRequest,
+        MessageVoiceRequest,
+        SendButtonsRequest,
+        SendListRequest,
+        SendSeenRequest,
+    )
+    from .model.presence import (
+        WAHAChatPresences,
+        WAHASessionPresence,
+    )
+    from .model.profile import (
+        MyProfile,
+        ProfilePictureRequest,
+    )
+    from .model.sessions import (
+        MessageCappingData,
+        ReachoutTimelockData,
+    )
+    from .model.statuses import (
+        DeleteStatusRequest,
+        ImageStatus,
+        TextStatus,
+        VideoStatus,
+        VoiceStatus,
+    )
+    from .model.wire import (
+        Result,
+    )
     from .settings import Settings
     from .store import Store
 
@@ -136,21 +226,393 @@ class Account:
         """Content type and bytes of a picture of what the session shows."""
         raise self._missing("screenshot")
 
+    # -- sessions
+
+    def get_capping(self) -> MessageCappingData:
+        raise self._missing("get_capping")
+
+    def get_timelock(self) -> ReachoutTimelockData:
+        raise self._missing("get_timelock")
+
+    # -- profile
+
+    def get_profile(self) -> MyProfile:
+        raise self._missing("get_profile")
+
+    def set_profile_name(self, name: str) -> Result:
+        raise self._missing("set_profile_name")
+
+    def set_profile_status(self, status: str) -> Result:
+        raise self._missing("set_profile_status")
+
+    def set_profile_picture(self, request: ProfilePictureRequest) -> Result:
+        raise self._missing("set_profile_picture")
+
+    def delete_profile_picture(self) -> Result:
+        raise self._missing("delete_profile_picture")
+
     # -- chatting
 
     def send_text(self, request: MessageTextRequest) -> Any:
         raise self._missing("send_text")
 
+    def send_image(self, request: MessageImageRequest) -> Any:
+        raise self._missing("send_image")
+
+    def send_file(self, request: MessageFileRequest) -> Any:
+        raise self._missing("send_file")
+
+    def send_voice(self, request: MessageVoiceRequest) -> Any:
+        raise self._missing("send_voice")
+
+    def send_video(self, request: MessageVideoRequest) -> Any:
+        raise self._missing("send_video")
+
+    def send_sticker(self, request: MessageStickerRequest) -> Any:
+        raise self._missing("send_sticker")
+
+    def send_link_custom_preview(self, request: MessageLinkCustomPreviewRequest) -> Any:
+        raise self._missing("send_link_custom_preview")
+
+    def send_link_preview(self, request: MessageLinkPreviewRequest) -> Any:
+        raise self._missing("send_link_preview")
+
+    def send_buttons(self, request: SendButtonsRequest) -> Any:
+        raise self._missing("send_buttons")
+
+    def send_buttons_reply(self, request: MessageButtonReply) -> Any:
+        raise self._missing("send_buttons_reply")
+
+    def send_list(self, request: SendListRequest) -> Any:
+        raise self._missing("send_list")
+
+    def send_poll(self, request: MessagePollRequest) -> Any:
+        raise self._missing("send_poll")
+
+    def send_poll_vote(self, request: MessagePollVoteRequest) -> Any:
+        raise self._missing("send_poll_vote")
+
+    def send_location(self, request: MessageLocationRequest) -> Any:
+        raise self._missing("send_location")
+
+    def send_contact_vcard(self, request: MessageContactVcardRequest) -> Any:
+        raise self._missing("send_contact_vcard")
+
+    def send_event(self, request: EventMessageRequest) -> Any:
+        raise self._missing("send_event")
+
+    def forward_message(self, request: MessageForwardRequest) -> Any:
+        raise self._missing("forward_message")
+
     def send_seen(self, request: SendSeenRequest) -> Any:
         raise self._missing("send_seen")
 
+    def start_typing(self, request: ChatRequest) -> Any:
+        raise self._missing("start_typing")
+
+    def stop_typing(self, request: ChatRequest) -> Any:
+        raise self._missing("stop_typing")
+
+    def set_reaction(self, request: MessageReactionRequest) -> Any:
+        raise self._missing("set_reaction")
+
+    def set_star(self, request: MessageStarRequest) -> Any:
+        raise self._missing("set_star")
+
+    def new_message_id(self) -> str:
+        raise self._missing("new_message_id")
+
     # -- chats
+
+    def get_chats(self, query: ChatsQuery) -> Any:
+        raise self._missing("get_chats")
+
+    def get_chats_overview(self, query: GetChatsOverviewParams, chats: list[str] | None) -> Any:
+        raise self._missing("get_chats_overview")
+
+    def delete_chat(self, chat: str) -> Any:
+        raise self._missing("delete_chat")
+
+    def get_chat_picture(self, chat: str, *, refresh: bool = False) -> ChatPictureResponse:
+        raise self._missing("get_chat_picture")
 
     def get_messages(self, chat: str, query: MessagesQuery) -> Any:
         raise self._missing("get_messages")
 
     def get_message(self, chat: str, message: str, *, download_media: bool = True) -> Any:
         raise self._missing("get_message")
+
+    def clear_messages(self, chat: str) -> Any:
+        raise self._missing("clear_messages")
+
+    def read_messages(self, chat: str, query: ReadMessagesQuery) -> Any:
+        raise self._missing("read_messages")
+
+    def delete_message(self, chat: str, message: str) -> Any:
+        raise self._missing("delete_message")
+
+    def edit_message(self, chat: str, message: str, request: EditMessageRequest) -> Any:
+        raise self._missing("edit_message")
+
+    def pin_message(self, chat: str, message: str, request: PinMessageRequest) -> Any:
+        raise self._missing("pin_message")
+
+    def unpin_message(self, chat: str, message: str) -> Any:
+        raise self._missing("unpin_message")
+
+    def archive_chat(self, chat: str) -> Any:
+        raise self._missing("archive_chat")
+
+    def unarchive_chat(self, chat: str) -> Any:
+        raise self._missing("unarchive_chat")
+
+    def unread_chat(self, chat: str) -> Any:
+        raise self._missing("unread_chat")
+
+    # -- calls
+
+    def reject_call(self, request: RejectCallRequest) -> Any:
+        raise self._missing("reject_call")
+
+    # -- contacts
+
+    def get_contacts(self, query: ContactsQuery) -> Any:
+        raise self._missing("get_contacts")
+
+    def get_contact(self, contact: str) -> Any:
+        raise self._missing("get_contact")
+
+    def check_exists(self, phone: str) -> WANumberExistResult:
+        raise self._missing("check_exists")
+
+    def get_about(self, contact: str) -> ContactAbout:
+        raise self._missing("get_about")
+
+    def get_profile_picture(self, contact: str, *, refresh: bool = False) -> ContactPicture:
+        raise self._missing("get_profile_picture")
+
+    def block_contact(self, contact: str) -> Any:
+        raise self._missing("block_contact")
+
+    def unblock_contact(self, contact: str) -> Any:
+        raise self._missing("unblock_contact")
+
+    def update_contact(self, contact: str, request: ContactUpdateBody) -> Result:
+        raise self._missing("update_contact")
+
+    def get_lids(self, query: LidsQuery) -> list[LidToPhoneNumber]:
+        raise self._missing("get_lids")
+
+    def count_lids(self) -> int:
+        raise self._missing("count_lids")
+
+    def find_pn_by_lid(self, lid: str) -> LidToPhoneNumber:
+        raise self._missing("find_pn_by_lid")
+
+    def find_lid_by_pn(self, phone: str) -> LidToPhoneNumber:
+        raise self._missing("find_lid_by_pn")
+
+    # -- labels
+
+    def get_labels(self) -> list[Label]:
+        raise self._missing("get_labels")
+
+    def create_label(self, request: LabelBody) -> Label:
+        raise self._missing("create_label")
+
+    def update_label(self, label: str, request: LabelBody) -> Label:
+        raise self._missing("update_label")
+
+    def delete_label(self, label: str) -> dict[str, bool]:
+        raise self._missing("delete_label")
+
+    def get_chat_labels(self, chat: str) -> list[Label]:
+        raise self._missing("get_chat_labels")
+
+    def set_chat_labels(self, chat: str, labels: list[str]) -> Any:
+        raise self._missing("set_chat_labels")
+
+    def get_label_chats(self, label: str) -> Any:
+        raise self._missing("get_label_chats")
+
+    # -- presence
+
+    def set_presence(self, request: WAHASessionPresence) -> Any:
+        raise self._missing("set_presence")
+
+    def get_presences(self) -> list[WAHAChatPresences]:
+        raise self._missing("get_presences")
+
+    def get_presence(self, chat: str) -> WAHAChatPresences:
+        raise self._missing("get_presence")
+
+    def subscribe_presence(self, chat: str) -> Any:
+        raise self._missing("subscribe_presence")
+
+    # -- groups
+
+    def create_group(self, request: CreateGroupRequest) -> Any:
+        raise self._missing("create_group")
+
+    def get_groups(self, query: GroupsQuery) -> Any:
+        raise self._missing("get_groups")
+
+    def get_join_info(self, code: str) -> Any:
+        raise self._missing("get_join_info")
+
+    def join_group(self, code: str) -> str:
+        raise self._missing("join_group")
+
+    def count_groups(self) -> int:
+        raise self._missing("count_groups")
+
+    def refresh_groups(self) -> Any:
+        raise self._missing("refresh_groups")
+
+    def get_group(self, group: str) -> Any:
+        raise self._missing("get_group")
+
+    def delete_group(self, group: str) -> Any:
+        raise self._missing("delete_group")
+
+    def leave_group(self, group: str) -> Any:
+        raise self._missing("leave_group")
+
+    def set_group_picture(self, group: str, request: ProfilePictureRequest) -> Result:
+        raise self._missing("set_group_picture")
+
+    def delete_group_picture(self, group: str) -> Result:
+        raise self._missing("delete_group_picture")
+
+    def set_group_description(self, group: str, description: str) -> Any:
+        raise self._missing("set_group_description")
+
+    def set_group_subject(self, group: str, subject: str) -> Any:
+        raise self._missing("set_group_subject")
+
+    def set_info_admins_only(self, group: str, admins_only: bool) -> Any:
+        raise self._missing("set_info_admins_only")
+
+    def get_info_admins_only(self, group: str) -> bool:
+        raise self._missing("get_info_admins_only")
+
+    def set_messages_admins_only(self, group: str, admins_only: bool) -> Any:
+        raise self._missing("set_messages_admins_only")
+
+    def get_messages_admins_only(self, group: str) -> bool:
+        raise self._missing("get_messages_admins_only")
+
+    def set_member_add_mode(self, group: str, members_can_add: bool) -> Any:
+        raise self._missing("set_member_add_mode")
+
+    def get_member_add_mode(self, group: str) -> bool:
+        raise self._missing("get_member_add_mode")
+
+    def set_member_share_history_mode(self, group: str, members_can_share: bool) -> Any:
+        raise self._missing("set_member_share_history_mode")
+
+    def get_member_share_history_mode(self, group: str) -> bool:
+        raise self._missing("get_member_share_history_mode")
+
+    def set_membership_approval(self, group: str, required: bool) -> Any:
+        raise self._missing("set_membership_approval")
+
+    def get_membership_approval(self, group: str) -> bool:
+        raise self._missing("get_membership_approval")
+
+    def get_invite_code(self, group: str) -> str:
+        raise self._missing("get_invite_code")
+
+    def revoke_invite_code(self, group: str) -> str:
+        raise self._missing("revoke_invite_code")
+
+    def get_participants(self, group: str) -> Any:
+        raise self._missing("get_participants")
+
+    def get_participants_v2(self, group: str) -> list[GroupParticipant]:
+        raise self._missing("get_participants_v2")
+
+    def add_participants(self, group: str, request: ParticipantsRequest) -> Any:
+        raise self._missing("add_participants")
+
+    def remove_participants(self, group: str, request: ParticipantsRequest) -> Any:
+        raise self._missing("remove_participants")
+
+    def promote_participants(self, group: str, request: ParticipantsRequest) -> Any:
+        raise self._missing("promote_participants")
+
+    def demote_participants(self, group: str, request: ParticipantsRequest) -> Any:
+        raise self._missing("demote_participants")
+
+    def get_join_requests(self, group: str) -> list[GroupJoinRequest]:
+        raise self._missing("get_join_requests")
+
+    def approve_join_requests(self, group: str, request: ParticipantsRequest) -> list[GroupJoinRequestResult]:
+        raise self._missing("approve_join_requests")
+
+    def reject_join_requests(self, group: str, request: ParticipantsRequest) -> list[GroupJoinRequestResult]:
+        raise self._missing("reject_join_requests")
+
+    # -- channels
+
+    def get_channels(self, query: ChannelsQuery) -> list[Channel]:
+        raise self._missing("get_channels")
+
+    def create_channel(self, request: CreateChannelRequest) -> Channel:
+        raise self._missing("create_channel")
+
+    def delete_channel(self, channel: str) -> Any:
+        raise self._missing("delete_channel")
+
+    def get_channel(self, channel: str) -> Channel:
+        raise self._missing("get_channel")
+
+    def preview_channel_messages(self, channel: str, query: PreviewQuery) -> list[ChannelMessage]:
+        raise self._missing("preview_channel_messages")
+
+    def follow_channel(self, channel: str) -> Any:
+        raise self._missing("follow_channel")
+
+    def unfollow_channel(self, channel: str) -> Any:
+        raise self._missing("unfollow_channel")
+
+    def mute_channel(self, channel: str) -> Any:
+        raise self._missing("mute_channel")
+
+    def unmute_channel(self, channel: str) -> Any:
+        raise self._missing("unmute_channel")
+
+    def search_channels_by_view(self, request: ChannelSearchByView) -> ChannelListResult:
+        raise self._missing("search_channels_by_view")
+
+    def search_channels_by_text(self, request: ChannelSearchByText) -> ChannelListResult:
+        raise self._missing("search_channels_by_text")
+
+    def get_channel_views(self) -> list[ChannelView]:
+        raise self._missing("get_channel_views")
+
+    def get_channel_countries(self) -> list[ChannelCountry]:
+        raise self._missing("get_channel_countries")
+
+    def get_channel_categories(self) -> list[ChannelCategory]:
+        raise self._missing("get_channel_categories")
+
+    # -- statuses
+
+    def send_text_status(self, request: TextStatus) -> Any:
+        raise self._missing("send_text_status")
+
+    def send_image_status(self, request: ImageStatus) -> Any:
+        raise self._missing("send_image_status")
+
+    def send_voice_status(self, request: VoiceStatus) -> Any:
+        raise self._missing("send_voice_status")
+
+    def send_video_status(self, request: VideoStatus) -> Any:
+        raise self._missing("send_video_status")
+
+    def delete_status(self, request: DeleteStatusRequest) -> Any:
+        raise self._missing("delete_status")
 
     def _missing(self, operation: str) -> NotImplementedByEngine:
         return NotImplementedByEngine(operation, self.host.settings.core.engine)

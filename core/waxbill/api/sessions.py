@@ -4,6 +4,8 @@ from typing import Literal
 
 from ..model.sessions import (
     MeInfo,
+    MessageCappingData,
+    ReachoutTimelockData,
     SessionConfig,
     SessionCreateRequest,
     SessionDTO,
@@ -65,6 +67,18 @@ def delete_session(call: Call) -> None:
 def get_me(call: Call) -> MeInfo | None:
     """Get who is logged in; an empty answer when nobody is."""
     return call.session.me
+
+
+@area.get("/{session}/capping", capability="get_capping")
+def get_capping(call: Call) -> MessageCappingData:
+    """Get how many new chats the account may still begin."""
+    return call.account.get_capping()
+
+
+@area.get("/{session}/timelock", capability="get_timelock")
+def get_timelock(call: Call) -> ReachoutTimelockData:
+    """Get whether WhatsApp keeps the account from writing to strangers."""
+    return call.account.get_timelock()
 
 
 @area.post("/{session}/start", scope="control", waits=True)
