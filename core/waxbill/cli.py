@@ -44,10 +44,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 for success, 1 for a failure that was said in a sentence."""
     try:
         settings = Settings.load(os.environ)
-        return _run(settings, arguments)
+        code = _run(settings, arguments)
+        sys.stdout.flush()
     except SettingError as error:
         print(f"waxbill: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # the reader has seen enough (head, less); what is left unsaid must not raise at the exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
 
 
 def _run(settings: Settings, arguments: list[str] | None) -> int:
@@ -110,6 +115,7 @@ def _openapi(settings: Settings) -> int:
 
     from .api.openapi import document
     from .app import Server, create_app
+    from .model.payloads import PAYLOADS
 
     with tempfile.TemporaryDirectory() as folder:  # the store in use belongs to the server that runs
         environment = {**settings.environment, "WAHA_LOCAL_STORE_BASE_DIR": folder}
@@ -117,7 +123,7 @@ def _openapi(settings: Settings) -> int:
         server = Server(apart, _load(apart))
         try:
             create_app(server)
-            print(json.dumps(document(server.areas, {}, "/"), ensure_ascii=False))
+            print(json.dumps(document(server.areas, PAYLOADS, "/"), ensure_ascii=False))
         finally:
             server.close()
     return 0

@@ -48,7 +48,7 @@ class ChatSummary(Answer):
     id: str
     name: str | None
     picture: str | None
-    lastMessage: WAMessage | dict[str, Any] | None
+    lastMessage: WAMessage | None
     chat: Any = msgspec.field(name="_chat")
 
 

@@ -1,0 +1,67 @@
+"""What all tests share: servers in processes of their own, and what this machine can do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from waxbill.testing import Receiver, ServerProcess
+
+
+def missing(reason: str) -> None:
+    """Skips a test for what this machine lacks; where ``WAXBILL_CI`` is set, that is a failure instead."""
+    if os.environ.get("WAXBILL_CI"):
+        pytest.fail(f"{reason}, and WAXBILL_CI asks for everything")
+    pytest.skip(reason)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
+    """Starts servers: ``serve(key="secret", WAXBILL_MOCK_SCAN_SECONDS="0")``; they are stopped at the end."""
+    started: list[ServerProcess] = []
+
+    def start(
+        folder: Path = tmp_path, *, key: str = "", program: Path | None = None, **environment: str
+    ) -> ServerProcess:
+        environment.setdefault("FORCE_MOCK_MODE", "true")
+        environment.setdefault("WAXBILL_MOCK_SCAN_SECONDS", "0")
+        server = ServerProcess(folder, key=key, program=program, **environment)
+        started.append(server)
+        return server.start()
+
+    yield start
+    for server in started:
+        server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as found:
+        yield found
+
+
+@pytest.fixture
+def waxbill(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a command in an empty folder: ``waxbill("settings", PORT="8080")``."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        ours = ("WAHA_", "WHATSAPP_", "WAXBILL_", "MEMORY_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours) and name != "PORT"}
+        folder = tmp_path / "cwd"
+        folder.mkdir(exist_ok=True)
+        return subprocess.run(
+            [sys.executable, "-m", "waxbill", *arguments],
+            cwd=folder,
+            env={**inherited, **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run

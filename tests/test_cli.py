@@ -1,0 +1,96 @@
+"""The command line, as people and scripts use it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_help_lists_the_commands_and_imports_no_server(waxbill: Run) -> None:
+    ran = waxbill("--help")
+    assert ran.returncode == 0
+    assert all(command in ran.stdout for command in ("serve", "plugins", "settings", "openapi"))
+    code = (
+        "import sys; from waxbill.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted(sys.modules.keys() & {'falcon', 'waitress'}), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stderr.strip() == "[]"
+
+
+def test_a_bad_setting_ends_with_one_sentence(waxbill: Run) -> None:
+    for command in ("serve", "plugins", "settings"):
+        ran = waxbill(command, PORT="everywhere")
+        assert ran.returncode == 1
+        assert ran.stderr.startswith("waxbill: PORT is 'everywhere', but must be a whole number")
+        assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_plugins_bad_setting_ends_with_one_sentence(waxbill: Run) -> None:
+    ran = waxbill("serve", WAXBILL_MOCK_QR_CODES="none", PORT="0")
+    assert ran.returncode == 1
+    assert "WAXBILL_MOCK_QR_CODES is 'none', but must be a whole number from 1 to 100" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_an_unknown_command_says_which_there_are(waxbill: Run) -> None:
+    ran = waxbill("dance")
+    assert ran.returncode == 2
+    assert "serve" in ran.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    for command in ("settings", "plugins"):
+        piped = f"{sys.executable} -m waxbill {command} | true; echo ${{PIPESTATUS[0]}}"
+        ran = subprocess.run(["bash", "-c", piped], capture_output=True, text=True, check=True)
+        assert ran.stderr == ""
+
+
+def test_the_openapi_document_needs_no_running_server(waxbill: Run, tmp_path: Path) -> None:
+    ran = waxbill("openapi", WAHA_LOCAL_STORE_BASE_DIR=str(tmp_path / "store"))
+    document = json.loads(ran.stdout)
+    assert document["openapi"].startswith("3.1")
+    assert "post" in document["paths"]["/api/sendText"]
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_plugin_can_add_a_command(tmp_path: Path, waxbill: Run) -> None:
+    info = tmp_path / "shout-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shout\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[waxbill]\nshout = shout\n")
+    (tmp_path / "shout.py").write_text(
+        "from waxbill import hookimpl\n"
+        "@hookimpl\n"
+        "def waxbill_commands(commands):\n"
+        "    parser = commands.add_parser('shout', help='say it loud')\n"
+        "    parser.set_defaults(run=lambda arguments: print('HELLO') or 3)\n"
+    )
+    ran = waxbill("shout", PYTHONPATH=str(tmp_path))
+    assert (ran.returncode, ran.stdout) == (3, "HELLO\n")
+    assert "say it loud" in waxbill("--help", PYTHONPATH=str(tmp_path)).stdout
+
+
+@pytest.mark.parametrize("damage", ["garbage", "directory", "read-only"])
+def test_a_store_that_can_not_be_used_stops_the_start_with_one_sentence(
+    waxbill: Run, tmp_path: Path, damage: str
+) -> None:
+    store = Path("/proc/self") if damage == "read-only" else tmp_path
+    if damage == "garbage":
+        (store / "waxbill.sqlite3").write_bytes(b"this is not a database, " * 400)
+    elif damage == "directory":
+        (store / "waxbill.sqlite3").mkdir()
+    ran = waxbill("serve", PORT="0", FORCE_MOCK_MODE="true", WAHA_LOCAL_STORE_BASE_DIR=str(store))
+    assert ran.returncode == 1
+    (line,) = [line for line in ran.stderr.splitlines() if "CRITICAL" in line]
+    assert f"The store {store}/waxbill.sqlite3" in line
+    assert "Traceback" not in ran.stderr
