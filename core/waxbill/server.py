@@ -22,7 +22,7 @@ from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
@@ -60,6 +60,9 @@ class _Parser(HTTPRequestParser):
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            # A proxy that reads the other of the two would see another request in the body (smuggling).
+            raise ParsingError("A request has Content-Length or Transfer-Encoding, not both")
         if self.headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
             self.adj = self.adj.for_uploads
 
@@ -241,6 +244,7 @@ class Loop:
         end = time.monotonic() + self.server.settings.core.stop_seconds
         while self._busy() and time.monotonic() < end:
             self._round(0.05)
+            self.server.clock.run_due()  # what runs may wait for a session that is on its way
         self._threads.shutdown(cancel_pending=True, timeout=1)
         wasyncore.close_all(self.map)
 

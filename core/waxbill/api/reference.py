@@ -3,7 +3,6 @@
 import base64
 import gzip
 import importlib.util
-import subprocess
 import sys
 from _operator import _compare_digest as compare_digest  # see keys.py
 from operator import attrgetter
@@ -97,6 +96,8 @@ def _zipped(call: Call, data: bytes, content_type: str) -> Reply:
 
 def _document(server: "Server") -> bytes:
     """The document, made once by a process of its own: its building would cost this one several MB for good."""
+    import subprocess  # 1 MB
+
     path = server.settings.core.store_dir / "openapi.json.gz"
     if not path.exists() or path.stat().st_mtime < server.started:
         command = [sys.executable, "-m", "waxbill", "openapi"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from ..model.errors import NotImplementedByEngine, Unprocessable
@@ -37,6 +36,8 @@ def video(source: Path, target: Path) -> None:
 
 
 def _run(source: Path, target: Path, how: tuple[str, ...]) -> None:
+    import subprocess  # 1 MB
+
     program = shutil.which("ffmpeg")
     if program is None:
         raise NoConverter
