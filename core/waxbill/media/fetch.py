@@ -114,7 +114,8 @@ def _fetch_once(url: str, into: BinaryIO, limits: Limits, end: float) -> Fetched
         raise Refused(f"only http and https URLs can be fetched, not {url[:80]!r}")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     connection = http.client.HTTPConnection(parts.hostname, port, timeout=limits.seconds)
-    connection.sock = connect(
+    # Held here as well: http.client lets go of its socket as soon as it knows that the answer ends with it.
+    connected = connection.sock = connect(
         parts.scheme, parts.hostname, port, seconds=_left(end), allow_private=limits.allow_private
     )
     try:
@@ -133,7 +134,7 @@ def _fetch_once(url: str, into: BinaryIO, limits: Limits, end: float) -> Fetched
             raise Refused(f"{parts.hostname} answered {answer.status}")
         size = 0
         while True:
-            connection.sock.settimeout(_left(end))
+            connected.settimeout(_left(end))
             piece = answer.read1(_CHUNK)
             if not piece:
                 break
@@ -144,6 +145,7 @@ def _fetch_once(url: str, into: BinaryIO, limits: Limits, end: float) -> Fetched
         return Fetched(size, answer.getheader("Content-Type", ""), url)
     finally:
         connection.close()
+        connected.close()
 
 
 def _left(end: float) -> float:

@@ -28,6 +28,7 @@ log = logging.getLogger("waxbill.media")
 
 _CHUNK = 64 * 1024
 _UNSAFE = re.compile(r"[^A-Za-z0-9@._:-]")
+_SESSION = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -143,8 +144,8 @@ class Files:
         return WAMedia(url=url, mimetype=mimetype, filename=filename)
 
     def find(self, session: str, name: str) -> Path | None:
-        """A published file by its address, or None. Names are compared, never joined unchecked."""
-        if _UNSAFE.search(session) or _UNSAFE.search(name) or name.startswith("."):
+        """A published file by its address, or None for one that we did not name."""
+        if not _SESSION.fullmatch(session) or _UNSAFE.search(name) or name.startswith("."):
             return None
         path = self.folder / session / name
         return path if path.is_file() else None
