@@ -21,6 +21,7 @@ from .api import (
     contacts,
     files,
     groups,
+    keys,
     labels,
     media,
     observability,
@@ -31,8 +32,9 @@ from .api import (
     statuses,
 )
 from .api import sessions as sessions_api
-from .api.keys import Keys, generated_digest
+from .api.access import Access, generated_digest
 from .api.operation import Area, LoopThread, encode, preflight, resources
+from .apikeys import ApiKeys
 from .clock import Clock
 from .delivery.lanes import Lanes
 from .delivery.outbox import Outbox
@@ -52,6 +54,7 @@ log = logging.getLogger("waxbill")
 #: The core's own areas of the API, in the order of WAHA's document.
 AREAS = [
     pairing.area,
+    keys.area,
     sessions_api.area,
     profile.area,
     chatting.area,
@@ -85,7 +88,6 @@ class Server:
         self.clock = Clock()
         core = settings.core
         self.store = Store(core.store_dir / "waxbill.sqlite3", full_sync=core.store_sync == "full")
-        self.keys = Keys(core, generated_digest(self.store, core))
         self.files = Files(core, self.clock)
         self.outbox = Outbox(self.store)
         self.lanes = Lanes(
@@ -97,6 +99,8 @@ class Server:
         )
         self.sessions = Sessions(settings, self.store, self.clock, self.outbox)
         self.sessions.files = self.files
+        self.api_keys = ApiKeys(self.store, self.sessions)
+        self.access = Access(core, self.api_keys, generated_digest(self.store, core))
         self.sessions.events = Events(self.store, self.outbox, plugins, self.environment)
         self._choose_driver()
         #: The operations that are served, by area; plugins add theirs when the application is made.

@@ -258,7 +258,7 @@ def bind_address(server: Server) -> str:
     core = server.settings.core
     if core.host:
         return core.host
-    return "0.0.0.0" if server.keys.required or core.no_api_key else "127.0.0.1"  # noqa: S104
+    return "0.0.0.0" if server.access.required or core.no_api_key else "127.0.0.1"  # noqa: S104
 
 
 def serve(server: Server, application: Any) -> None:
@@ -289,7 +289,7 @@ def _announce(server: Server, loop: Loop) -> None:
     driver = server.spec.title if server.spec else "no driver"
     log.info("waxbill: %s (%s mode): %s", driver, server.mode, server.choice.reason)
     log.info("Memory: limit %.0f MB (%s), %.0f MB in use", reading.limit_mb, reading.source, reading.used_mb)
-    if not server.keys.required:
+    if not server.access.required:
         log.warning(
             "No API key is set (WAHA_API_KEY): everyone who reaches this address may send. %s",
             "" if server.settings.core.host or server.settings.core.no_api_key else "So only this machine can.",

@@ -27,8 +27,10 @@ import msgspec
 
 from ..model.errors import BadRequest, BodyTooLarge, NotImplementedByEngine, ValidationFailed
 from ..model.sessions import WORKING
+from .access import permit
 
 if TYPE_CHECKING:
+    from ..apikeys import ApiKey
     from ..app import Server
     from ..driver import Account
     from ..sessions import Session
@@ -76,8 +78,9 @@ class Operation(msgspec.Struct, kw_only=True):
     body: Any = None
     query: Any = None
     returns: Any = None
-    #: Where the session's name is: ``path``, ``body``, ``query`` or nowhere.
+    #: Where the session's name is: ``path``, ``body``, ``query`` or nowhere; and the body's member that has it.
     session_in: str = ""
+    session_member: str = "session"
 
     @property
     def name(self) -> str:
@@ -116,7 +119,7 @@ class Area:
             session_in = ""
             if "{session}" in path_is:
                 session_in = "path"
-            elif "session" in getattr(body, "__struct_fields__", ()):
+            elif options.get("session_member", "session") in getattr(body, "__struct_fields__", ()):
                 session_in = "body"
             elif "session" in getattr(query, "__struct_fields__", ()):
                 session_in = "query"
@@ -154,6 +157,8 @@ class Call:
         self.request = request
         self.response = response
         self.session_name = ""
+        #: The key of a session that calls; None for everybody who may do everything.
+        self.key: ApiKey | None = None
         self._session: Session | None = None
 
     @property
@@ -165,6 +170,11 @@ class Call:
             self._session = self.server.sessions.get(self.session_name)
             self._session.used()
         return self._session
+
+    def permit(self, session: str) -> None:
+        """Raises Forbidden when the caller's key is for another session; for calls that find their session late."""
+        if self.key is not None:
+            permit(self.key, self.operation.scope, session)
 
     @property
     def account(self) -> Account:
@@ -184,9 +194,9 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
     read_body = _body_reader(server, operation)
     read_query = _query_reader(operation)
     handler = operation.handler
-    authorize = server.keys.authorizer(operation)
+    authenticate = server.access.authenticator(operation)
     needs_thread = operation.waits or not server.inline
-    session_in = operation.session_in
+    session_in, member, scope = operation.session_in, operation.session_member, operation.scope
     status = falcon.util.code_to_http_status(operation.status)
     fixed = server.fixed_headers
 
@@ -195,18 +205,20 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
             raise NeedsThread
         resp.set_headers(fixed)
         call = Call(server, operation, req, resp)
+        call.key = authenticate(req)
         arguments: dict[str, Any] = path
         name = path.pop("session", "")
         if read_body is not None:
             arguments["body"] = body = read_body(req)
             if session_in == "body":
-                name = body.session
+                name = getattr(body, member)
         if read_query is not None:
             arguments["query"] = query = read_query(req)
             if session_in == "query":
                 name = query.session
         call.session_name = name or ""
-        authorize(call)
+        if call.key is not None:
+            permit(call.key, scope, call.session_name)
         _write(resp, status, handler(call, **arguments))
 
     return respond

@@ -33,7 +33,8 @@ class SessionsQuery(SessionQuery):
 def list_sessions(call: Call, query: SessionsQuery) -> list[SessionInfo]:
     """List the running sessions, or all of them."""
     apps = "apps" in (query.expand or ())
-    return [s.info(apps=apps) for s in call.server.sessions.all() if query.all or s.status != "STOPPED"]
+    sessions = [s for s in call.server.sessions.all() if query.all or s.status != "STOPPED"]
+    return [s.info(apps=apps) for s in sessions if call.key is None or s.name == call.key.session]
 
 
 @area.post("", scope="admin", waits=True, strict=True)
@@ -105,7 +106,7 @@ def restart_session(call: Call) -> SessionDTO:
     return call.server.sessions.restart(call.session_name).dto()
 
 
-@area.post("/start", scope="control", waits=True, deprecated=True)
+@area.post("/start", scope="control", waits=True, deprecated=True, session_member="name")
 def start_named(call: Call, body: SessionStartDeprecatedRequest) -> SessionDTO:
     """Create or change a session and start it."""
     sessions = call.server.sessions
@@ -118,7 +119,7 @@ def start_named(call: Call, body: SessionStartDeprecatedRequest) -> SessionDTO:
     return sessions.start(body.name).dto()
 
 
-@area.post("/stop", scope="control", waits=True, deprecated=True)
+@area.post("/stop", scope="control", waits=True, deprecated=True, session_member="name")
 def stop_named(call: Call, body: SessionStopDeprecatedRequest) -> None:
     """Stop a session; with logout also delete it."""
     if body.logout:
@@ -127,7 +128,7 @@ def stop_named(call: Call, body: SessionStopDeprecatedRequest) -> None:
         call.server.sessions.stop(body.name)
 
 
-@area.post("/logout", scope="control", waits=True, deprecated=True)
+@area.post("/logout", scope="control", waits=True, deprecated=True, session_member="name")
 def logout_named(call: Call, body: SessionLogoutDeprecatedRequest) -> None:
     """Stop, log out and delete a session."""
     call.server.sessions.delete(body.name)

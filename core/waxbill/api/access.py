@@ -1,0 +1,132 @@
+"""Who may call what: the server's key, the keys of sessions with their scopes, and the paths that need none."""
+
+from __future__ import annotations
+
+import logging
+import re
+from _operator import (
+    _compare_digest as compare_digest,  # what hmac offers; hmac brings OpenSSL with it (3.5 MB)
+)
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..model.errors import BadRequest, Forbidden, Unauthorized
+from ..settings import SettingError
+
+if TYPE_CHECKING:
+    import falcon
+
+    from ..apikeys import ApiKey, ApiKeys
+    from ..settings import CoreSettings
+    from ..store import Store
+    from .operation import Operation
+
+log = logging.getLogger("waxbill")
+
+_SHA512 = "sha512:"
+_SCHEMA = ["CREATE TABLE server_key (digest TEXT NOT NULL)"]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    try:
+        return re.compile(f"/{path.lstrip('/')}/?")
+    except re.error as error:
+        raise SettingError(
+            f"WHATSAPP_API_KEY_EXCLUDE_PATH has {path!r}, which is no pattern ({error}). "
+            "Write paths such as ping or api/files/(.*), separated by commas."
+        ) from None
+
+
+class Access:
+    """Checks keys. ``digest`` is the SHA-512 of the server's key in hex, empty when no key is asked for."""
+
+    def __init__(self, core: CoreSettings, api_keys: ApiKeys, digest: str | None = None) -> None:
+        self.api_keys = api_keys
+        self._open_paths = [_pattern(path) for path in core.api_key_exclude_path]
+        configured = core.api_key
+        self._plain = b""
+        if digest is not None:
+            self._digest = digest
+        elif configured.startswith(_SHA512):
+            self._digest = configured.removeprefix(_SHA512).lower()
+        else:
+            self._digest = ""
+            self._plain = configured.encode()
+
+    @property
+    def required(self) -> bool:
+        return bool(self._digest or self._plain)
+
+    def valid(self, key: str) -> bool:
+        """Compares in constant time."""
+        if self._plain:
+            return compare_digest(self._plain, key.encode())
+        import hashlib  # 3.5 MB: only where a hashed key is used
+
+        return compare_digest(self._digest, hashlib.sha512(key.encode()).hexdigest())
+
+    def authenticator(self, operation: Operation) -> Callable[[falcon.Request], ApiKey | None]:
+        """Finds out who calls an operation: None is somebody who may do everything, else a key with its limits.
+
+        What it returns raises Unauthorized for a missing and for a wrong key alike.
+        """
+        if not self.required or operation.scope == "open":
+            return lambda request: None
+        open_paths = self._open_paths
+
+        def authenticate(request: falcon.Request) -> ApiKey | None:
+            given = request.env.get("HTTP_X_API_KEY") or request.params.get("x-api-key") or ""
+            if given and isinstance(given, str):
+                if self.valid(given):
+                    return None
+                key = self.api_keys.find(given)
+                if key is not None:
+                    return None if key.admin else key
+            if any(path.fullmatch(request.path) for path in open_paths):
+                return None
+            raise Unauthorized
+
+        return authenticate
+
+
+def permit(key: ApiKey, scope: str, session: str) -> None:
+    """Raises Forbidden unless a session's key may do such a thing with a session (empty: with none)."""
+    if scope == "admin" or (session and session != key.session) or (scope != "any" and not key.may(scope)):
+        raise Forbidden
+    if scope != "any" and not session:
+        raise BadRequest("Session name is required")
+
+
+def generated_digest(store: Store, core: CoreSettings) -> str | None:
+    """The digest of the key that was made because none was set for a public address; None where none is needed.
+
+    It is made at the first such start, printed once, and only its hash is kept.
+    """
+    if core.api_key or core.no_api_key or not core.host or _is_loopback(core.host):
+        return None
+    store.migrate("server_key", _SCHEMA)
+    row = store.read().execute("SELECT digest FROM server_key").fetchone()
+    if row is not None:
+        return str(row[0])
+    import hashlib
+    import secrets
+
+    key = secrets.token_hex(16)
+    digest = hashlib.sha512(key.encode()).hexdigest()
+    with store.write() as db:
+        db.execute("INSERT INTO server_key VALUES (?)", (digest,))
+    log.warning(
+        "WAXBILL_HOST is %s and no key is set, so one was made. Keep it, it is not shown again:\n  WAHA_API_KEY=%s",
+        core.host,
+        key,
+    )
+    return digest
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
