@@ -58,7 +58,7 @@ def test_from_the_first_session_to_the_last_message(server: ServerProcess, clien
 
     stopped = client.sessions.stop("shop")
     assert stopped["status"] == "STOPPED"
-    receiver.wait_for(lambda event: event["payload"].get("status") == "STOPPED")
+    receiver.wait_for(lambda event: event["event"] == "session.status" and event["payload"]["status"] == "STOPPED")
     statuses = [e["payload"]["status"] for e in receiver.events if e["event"] == "session.status"]
     assert statuses == ["STARTING", "SCAN_QR_CODE", "WORKING", "STOPPED"]
 

@@ -250,17 +250,20 @@ def _body_reader(server: Server, operation: Operation) -> Callable[[falcon.Reque
     kind = operation.body
     if kind is None:
         return None
-    decode = msgspec.json.Decoder(kind).decode
+    decoder: msgspec.json.Decoder[Any] | None = None  # made at the first call: most operations are never called
     most = server.settings.core.max_body_mb * 1024 * 1024
     strict = operation.strict and server.settings.core.strict_mode
 
     def read(req: falcon.Request) -> Any:
+        nonlocal decoder
+        if decoder is None:
+            decoder = msgspec.json.Decoder(kind)
         length = req.content_length or 0
         if length > most:
             raise BodyTooLarge(too_large(most))
         text = req.bounded_stream.read()
         try:
-            body = decode((text.strip() and text) or b"{}")
+            body = decoder.decode((text.strip() and text) or b"{}")
             if strict and (unknown := _undeclared(msgspec.json.decode(text or b"{}"), body)):
                 raise ValidationFailed(*(f"property {name} should not exist" for name in unknown))
             return body
@@ -298,11 +301,13 @@ def _query_reader(operation: Operation) -> Callable[[falcon.Request], Any] | Non
     kind = operation.query
     if kind is None:
         return None
-    fields = msgspec.structs.fields(kind)
-    lists = {field.encode_name for field in fields if _is_list(field.type)}
-    booleans = {field.encode_name for field in fields if bool in typing.get_args(field.type)}
+    names: tuple[set[str], set[str]] | None = None
 
     def read(req: falcon.Request) -> Any:
+        nonlocal names
+        if names is None:
+            names = _lists_and_booleans(kind)
+        lists, booleans = names
         values: dict[str, Any] = {}
         for name, value in req.params.items():
             if name in lists:
@@ -316,6 +321,13 @@ def _query_reader(operation: Operation) -> Callable[[falcon.Request], Any] | Non
             raise ValidationFailed(fault(error)) from None
 
     return read
+
+
+def _lists_and_booleans(kind: type) -> tuple[set[str], set[str]]:
+    """The names of a query's parameters that may be given more than once, and of those that are true or false."""
+    fields = msgspec.structs.fields(kind)
+    lists = {field.encode_name for field in fields if _is_list(field.type)}
+    return lists, {field.encode_name for field in fields if bool in typing.get_args(field.type)}
 
 
 def _is_list(kind: Any) -> bool:

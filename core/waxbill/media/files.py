@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
@@ -91,6 +91,21 @@ class Files:
             raise BadRequest("file is empty; send at least one byte")
         found = types.sniff(path, mimetype)
         return Taken(path, found, size, types.file_name(filename, found) if filename else None)
+
+    def converted(self, taken: Taken, kind: Literal["voice", "video"]) -> Taken:
+        """The file as WhatsApp plays it, by ffmpeg; the file given is removed.
+
+        Raises NotImplementedByEngine where ffmpeg is missing and Unprocessable for what it can't read.
+        """
+        from . import convert
+
+        target = taken.path.with_suffix(".out")
+        try:
+            (convert.voice if kind == "voice" else convert.video)(taken.path, target)
+        finally:
+            taken.path.unlink(missing_ok=True)
+        mimetype = "audio/ogg; codecs=opus" if kind == "voice" else "video/mp4"
+        return Taken(target, mimetype, target.stat().st_size, taken.filename)
 
     def scratch(self) -> tuple[Path, BinaryIO]:
         """A new private file in the incoming folder, open for writing."""

@@ -9,13 +9,16 @@ from waxbill.store import Store
 
 from .account.schema import SCHEMA
 from .dialects import dialect
-from .operations.chatting import Chatting
-from .operations.history import History
+from .operations.calls import CallOperations
+from .operations.channels import ChannelOperations
+from .operations.contacts import ContactOperations
+from .operations.groups import GroupOperations
 from .operations.incoming import Incoming
+from .operations.labels import LabelOperations
 from .settings import MockSettings
 
 
-class MockAccount(Chatting, History, Incoming):
+class MockAccount(Incoming, CallOperations, ChannelOperations, ContactOperations, GroupOperations, LabelOperations):
     """One simulated account: every area's operations together."""
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from .content import Content, decode, encode
+from .reactions import Reaction
 
 #: Acknowledgement levels, as WhatsApp counts them.
 SERVER, DEVICE, READ = 1, 2, 3
 
 _COLUMNS = (
     "id, chat, key, from_me, participant, at_ms, kind, body, {ack}, source, quoted, push_name, content, edited_ms,"
-    " revoked, starred, pinned_until_ms"
+    " revoked, starred, pinned_until_ms, reacted"
 )
 # What was sent is acknowledged by the passing of time, unless it is further already: nothing is written for it.
 _ACK = (
@@ -47,6 +48,10 @@ class Message(msgspec.Struct):
     revoked: bool = False
     starred: bool = False
     pinned_until_ms: int | None = None
+    reacted: bool = False
+    #: What clients are told of its file, and the reactions to it; not kept, but found when it is shown.
+    media: Any = None
+    reactions: list[Reaction] = []
 
 
 class Page(msgspec.Struct, kw_only=True):
@@ -103,11 +108,12 @@ class Messages:
             or 0
         )
         unread = 0 if message.from_me else 1
+        chat_name = None if message.participant else message.push_name  # a group's name is no member's
         db.execute(
             "INSERT INTO mock_chat (account, id, name, last, at_ms, unread) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (account, id) DO UPDATE SET last = excluded.last, at_ms = excluded.at_ms,"
-            " unread = unread + excluded.unread, name = coalesce(excluded.name, name)",
-            (self.account, message.chat, message.push_name, message.id, message.at_ms, unread),
+            " unread = max(0, unread) + excluded.unread, name = coalesce(excluded.name, name)",
+            (self.account, message.chat, chat_name, message.id, message.at_ms, unread),
         )
         return message
 
@@ -147,10 +153,32 @@ class Messages:
             parameters,
         ).fetchall()
         db.execute(
-            "UPDATE mock_chat SET unread = max(0, unread - ?) WHERE account = ? AND id = ?",
+            "UPDATE mock_chat SET unread = max(0, max(0, unread) - ?) WHERE account = ? AND id = ?",
             (len(rows), self.account, chat),
         )
         return [key for (key,) in rows]
+
+    def unread(self, db: sqlite3.Connection, chat: str, since_ms: int, limit: int) -> list[str]:
+        """The keys of incoming messages of a chat that were not read, those since a moment, the newest of them."""
+        rows = db.execute(
+            "SELECT key FROM mock_message WHERE account = ? AND chat = ? AND from_me = 0 AND ack < 3 AND at_ms >= ?"
+            " ORDER BY at_ms DESC, id DESC LIMIT ?",
+            (self.account, chat, since_ms, limit),
+        )
+        return [key for (key,) in rows]
+
+    def set(self, db: sqlite3.Connection, message: int, **values: Any) -> None:
+        """Sets columns of a message."""
+        columns = ", ".join(f"{name} = ?" for name in values)
+        db.execute(f"UPDATE mock_message SET {columns} WHERE id = ?", (*values.values(), message))  # noqa: S608
+
+    def last_of(self, db: sqlite3.Connection, rows: list[int], now_ms: int) -> dict[int, Message]:
+        """Messages by their row ids, where they are still there."""
+        found = db.execute(
+            f"{_SELECT} AND id IN ({', '.join(map(str, rows))})",  # numbers of our own
+            self._parameters(now_ms),
+        )
+        return {row[0]: _message(row) for row in found}
 
     def due(self, db: sqlite3.Connection, after: int, before_ms: int, limit: int) -> list[Message]:
         """Sent messages after an id that were sent before a moment, oldest first: their next acknowledgement is due."""
@@ -172,5 +200,6 @@ class Messages:
 def _message(row: tuple[Any, ...]) -> Message:
     message = Message(*row)
     message.from_me, message.revoked, message.starred = bool(row[3]), bool(row[14]), bool(row[15])
+    message.reacted = bool(row[17])
     message.content = decode(row[12])
     return message

@@ -1,8 +1,13 @@
-"""How a control operation gets at the simulated account."""
+"""What all control operations share: their place in the API, and how they get at the simulated account."""
 
-from waxbill.api.operation import Call
+from waxbill.api.operation import Area, Call
 
 from ..driver import MockAccount
+
+
+def control_area() -> Area:
+    """An area of control operations."""
+    return Area("🧪 Simulator", prefix="/api/waxbill/mock/{session}")
 
 
 def account_of(call: Call) -> MockAccount:

@@ -1,34 +1,226 @@
-"""Control: the phone scans, and somebody writes."""
+"""Control: the phone scans; people and the own phone write, edit, delete, react, vote and answer."""
 
-from typing import Any
+from typing import Any, Literal
 
-from waxbill.api.operation import Area, Call
+from waxbill.api.operation import Call, NeedsThread
 from waxbill.model import ids
+from waxbill.model.errors import ValidationFailed
+from waxbill.model.media import File
+from waxbill.model.messages import EventMessage, MessagePoll
 from waxbill.model.sessions import SCAN_QR_CODE
-from waxbill.model.wire import Request
+from waxbill.model.wire import Answer, Request, Whole
 
-from .calling import account_of
+from ..account.content import CalendarEvent, Content, Location, Poll
+from ..driver import MockAccount
+from .calling import account_of, control_area
 
-area = Area("🧪 Simulator", prefix="/api/waxbill/mock")
+area = control_area()
+
+
+class Place(Request):
+    """A place; degrees."""
+
+    latitude: float
+    longitude: float
+    name: str | None = None
+    address: str | None = None
+    live: bool | None = False
 
 
 class IncomingMessage(Request, rename={"from_": "from"}):
-    """A message from somebody: ``from`` is who writes, ``pushName`` the name that they go by."""
+    """A message from somebody: ``from`` is the chat, ``participant`` who writes in a group or a status, and
+    ``pushName`` the name that they go by. What it carries beside ``text`` is one of the other members."""
 
-    text: str
     from_: str
+    text: str | None = None
+    participant: str | None = None
     pushName: str | None = None
+    reply_to: str | None = None
+    file: File | None = None
+    type: Literal["image", "video", "audio", "voice", "document", "sticker"] | None = None
+    location: Place | None = None
+    vcards: list[str] | None = None
+    poll: MessagePoll | None = None
+    event: EventMessage | None = None
+    selectedRowId: str | None = None
+    selectedButtonId: str | None = None
+    mentions: list[str] | None = None
+    waiting: bool | None = False
+
+
+class PhoneMessage(Request):
+    chatId: str
+    text: str
     reply_to: str | None = None
 
 
-@area.post("/{session}/scan", scope="control", needs=(SCAN_QR_CODE,), waits=True)
+class PhoneChat(Request):
+    chatId: str
+
+
+class NewText(Request):
+    text: str
+
+
+class OthersReaction(Request, rename={"from_": "from"}):
+    """An empty ``reaction`` takes it back."""
+
+    from_: str
+    reaction: str
+
+
+class OthersVote(Request, rename={"from_": "from"}):
+    """``readable`` false is a vote whose secret this device has not got."""
+
+    from_: str
+    votes: list[str]
+    readable: bool | None = True
+
+
+class OthersResponse(Request, rename={"from_": "from"}):
+    from_: str
+    response: Literal["GOING", "NOT_GOING", "MAYBE"]
+    extraGuestCount: Whole | None = 0
+    readable: bool | None = True
+
+
+class OptionTally(Answer):
+    """An option of a poll, and who chose it."""
+
+    name: str
+    voters: list[str]
+
+
+class PasskeyDemand(Request):
+    confirm: bool | None = False
+
+
+@area.post("/scan", scope="control", needs=(SCAN_QR_CODE,), waits=True)
 def scan(call: Call) -> None:
     """Scan the QR code with the simulated phone."""
     account_of(call).scan()
 
 
-@area.post("/{session}/messages")
+@area.post("/passkey", scope="control", needs=(SCAN_QR_CODE,), waits=True)
+def ask_for_passkey(call: Call, body: PasskeyDemand) -> None:
+    """Scan the QR code, and let WhatsApp ask for a passkey (GOWS)."""
+    account_of(call).ask_for_passkey(confirm=bool(body.confirm))
+
+
+@area.post("/messages")
 def receive(call: Call, body: IncomingMessage) -> Any:
     """Let somebody write to the account."""
-    sender = ids.chat_id(body.from_, "from")
-    return account_of(call).receive(sender, body.text, push_name=body.pushName, reply_to=body.reply_to)
+    if body.file is not None and call.server.in_loop():
+        raise NeedsThread
+    account = account_of(call)
+    chat = ids.chat_id(body.from_, "from")
+    kind, content = _carried(account, body)
+    return account.receive(
+        chat,
+        kind,
+        body.text if body.text is not None else content.poll.name if content and content.poll else None,
+        sender=body.participant and ids.person_id(body.participant, "participant"),
+        push_name=body.pushName,
+        reply_to=body.reply_to,
+        content=content,
+        waiting=bool(body.waiting),
+    )
+
+
+def _carried(account: MockAccount, body: IncomingMessage) -> tuple[str, Content | None]:
+    """The kind of a message, and what it carries beside its text."""
+    given = [
+        name
+        for name in ("file", "location", "vcards", "poll", "event", "selectedRowId", "selectedButtonId")
+        if getattr(body, name) is not None
+    ]
+    if len(given) > 1:
+        raise ValidationFailed(f"a message carries one thing, not {' and '.join(given)}")
+    content = Content(mentions=[ids.person_id(who, "mentions") for who in body.mentions or ()])
+    kind = "text"
+    if body.file is not None:
+        file = body.file
+        content.media = account.media_content(file.url, file.data, file.mimetype, file.filename)
+        kind = body.type or _kind_of(content.media.mimetype)
+    elif body.location is not None:
+        place = body.location
+        content.location = Location(place.latitude, place.longitude, place.name, place.address, bool(place.live))
+        kind = "location"
+    elif body.vcards:
+        content.vcards, kind = body.vcards, "contact"
+    elif body.poll is not None:
+        content.poll = Poll(body.poll.name, body.poll.options, 0 if body.poll.multipleAnswers else 1)
+        kind = "poll"
+    elif body.event is not None:
+        event = body.event
+        content.event = CalendarEvent(
+            name=event.name, start=int(event.startTime), extra_guests=bool(event.extraGuestsAllowed)
+        )
+        kind = "event"
+    elif body.selectedRowId is not None:
+        content.interactive, kind = {"selected": body.selectedRowId}, "list_reply"
+    elif body.selectedButtonId is not None:
+        content.interactive, kind = {"selected": body.selectedButtonId}, "button_reply"
+    elif body.text is None:
+        raise ValidationFailed("text is required where the message carries nothing else")
+    return kind, content if kind != "text" or content.mentions else None
+
+
+def _kind_of(mimetype: str) -> str:
+    kind = mimetype.partition("/")[0]
+    return kind if kind in ("image", "video", "audio") else "document"
+
+
+@area.put("/messages/{messageId}")
+def edit(call: Call, messageId: str, body: NewText) -> None:  # noqa: N803
+    """Let the sender edit a message, or the own phone an own one."""
+    account_of(call).others_edit(messageId, body.text)
+
+
+@area.delete("/messages/{messageId}")
+def revoke(call: Call, messageId: str) -> None:  # noqa: N803
+    """Let the sender delete a message for everyone, or the own phone an own one."""
+    account_of(call).others_revoke(messageId)
+
+
+@area.post("/messages/{messageId}/reactions")
+def react(call: Call, messageId: str, body: OthersReaction) -> None:  # noqa: N803
+    """Let somebody react to a message."""
+    account_of(call).others_react(messageId, ids.person_id(body.from_, "from"), body.reaction)
+
+
+@area.post("/messages/{messageId}/votes")
+def vote(call: Call, messageId: str, body: OthersVote) -> None:  # noqa: N803
+    """Let somebody vote in a poll."""
+    who = ids.person_id(body.from_, "from")
+    account_of(call).others_vote(messageId, who, body.votes, readable=bool(body.readable))
+
+
+@area.get("/messages/{messageId}/votes")
+def tally(call: Call, messageId: str) -> list[OptionTally]:  # noqa: N803
+    """See who chose what in a poll."""
+    return [OptionTally(name=name, voters=voters) for name, voters in account_of(call).tally(messageId).items()]
+
+
+@area.post("/messages/{messageId}/responses")
+def respond(call: Call, messageId: str, body: OthersResponse) -> None:  # noqa: N803
+    """Let somebody say whether they come to an event."""
+    account_of(call).others_answer_event(
+        messageId,
+        ids.person_id(body.from_, "from"),
+        body.response,
+        extra_guests=int(body.extraGuestCount or 0),
+        readable=bool(body.readable),
+    )
+
+
+@area.post("/phone/messages")
+def write_on_phone(call: Call, body: PhoneMessage) -> Any:
+    """Send a text from the account's own phone."""
+    return account_of(call).write_on_phone(ids.chat_id(body.chatId), body.text, reply_to=body.reply_to)
+
+
+@area.post("/phone/read")
+def read_on_phone(call: Call, body: PhoneChat) -> None:
+    """Read a chat on the account's own phone."""
+    account_of(call).read_on_phone(ids.chat_id(body.chatId))

@@ -1,20 +1,47 @@
-"""What all areas of operations share: the account, its timers, its clock, and how a message is made and quoted."""
+"""What all areas of operations share: the account, its timers, its clock, and how a message is made, sent and shown."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from waxbill import Account, SessionHost
 from waxbill.clock import Timer
+from waxbill.media.files import Taken
 from waxbill.model import ids
+from waxbill.model.errors import EngineFailure, NotFound, Unprocessable
 
-from ..account.identity import identity
+from ..account.channels import Channels
+from ..account.chats import Chats
+from ..account.contacts import Contacts
+from ..account.content import Content, Media
+from ..account.groups import Groups, Refused
+from ..account.identity import identity, person
 from ..account.messages import DEVICE, SERVER, Message, Messages
+from ..account.reactions import reactions
 from ..dialects.dialect import Dialect
 from ..settings import MockSettings
+
+#: How long a status can be seen.
+STATUS_MS = 24 * 60 * 60 * 1000
+STATUS = "status@broadcast"
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """What WhatsApp refuses inside the block is answered as WAHA answers it."""
+    try:
+        yield
+    except Refused as refusal:
+        raise EngineFailure(str(refusal), refusal.name) from None
 
 
 class Base(Account):
@@ -24,6 +51,10 @@ class Base(Account):
         super().__init__(host)
         self._settings = settings
         self._dialect = dialect
+        #: Events that the engine does not tell, as this session is configured.
+        self._silent = dialect.silent
+        if not (host.config.webjs and host.config.webjs.tagsEventsOn):
+            self._silent |= dialect.told_with_tags
         #: Guards the life of the account: after ``stop`` no timer reports anything any more.
         self._lock = threading.RLock()
         self._stopped = False
@@ -33,15 +64,16 @@ class Base(Account):
         self.messages = Messages(
             self.me.id, int(self._settings.device_seconds * 1000), int(self._settings.read_seconds * 1000)
         )
+        self.chats = Chats(self.me.id)
+        self.contacts = Contacts(self.me.id)
+        self.groups = Groups(self.me.id, self.me.own)
+        self.channels = Channels(self.me.id)
 
     def stop(self) -> None:
         with self._lock:
             self._stopped = True
             for timer in self._timers.values():
                 timer.cancel()
-
-    def presence(self) -> str | None:
-        return "online" if self.me.paired else None
 
     def _later(self, name: str, delay_seconds: float, action: Callable[[], object]) -> None:
         """Does something later, in place of what was to be done under that name; not after ``stop``."""
@@ -57,10 +89,25 @@ class Base(Account):
                 self._timers[name].cancel()
             timer = self._timers[name] = self.host.clock.call_later(delay_seconds, run)
 
+    def _tell(self, event: str, payload: Any, chat: str | None = None) -> None:
+        """Emits an event, if the engine has it."""
+        if event not in self._silent:
+            self.host.emit(event, payload, chat=chat)
+
     def _now_ms(self) -> int:
         return time.time_ns() // 1_000_000
 
-    def _message(self, chat: str, text: str, *, from_me: bool, source: str) -> Message:
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        """A transaction in which WhatsApp may refuse."""
+        with refusals(), self.host.store.write() as db:
+            yield db
+
+    # -- messages
+
+    def _message(
+        self, chat: str, kind: str, body: str | None, *, from_me: bool, source: str, content: Content | None = None
+    ) -> Message:
         return Message(
             id=0,
             chat=chat,
@@ -68,15 +115,146 @@ class Base(Account):
             from_me=from_me,
             participant=None,
             at_ms=self._now_ms(),
-            kind="text",
-            body=text,
+            kind=kind,
+            body=body,
             ack=SERVER if from_me else DEVICE,
             source=source,
+            content=content,
         )
 
-    def _quoted(self, key: str | None) -> Message | None:
-        return self.messages.get(self.host.store.read(), key, self._now_ms()) if key else None
+    def _send(
+        self,
+        chat: str,
+        kind: str,
+        body: str | None,
+        *,
+        content: Content | None = None,
+        reply_to: str | None = None,
+        key: str | None = None,
+        mentions: list[str] | None = None,
+        as_status: bool = False,
+    ) -> Any:
+        """Sends a message and answers as the engine does. ``key`` is the one that the client chose beforehand."""
+        message, quoted = self._post(
+            chat, kind, body, content=content, reply_to=reply_to, key=key, mentions=mentions, as_status=as_status
+        )
+        return self._dialect.sent(self.me, message, quoted)
 
-    def _shown(self, message: Message, quoted: Message | None = None) -> dict[str, Any]:
-        """The message as its events and reads show it."""
-        return self._dialect.message(self.me, message, quoted or self._quoted(message.quoted))
+    def _post(
+        self,
+        chat: str,
+        kind: str,
+        body: str | None,
+        *,
+        content: Content | None = None,
+        reply_to: str | None = None,
+        key: str | None = None,
+        mentions: list[str] | None = None,
+        as_status: bool = False,
+        source: str = "api",
+    ) -> tuple[Message, Message | None]:
+        """Sends a message; answers it, and the one that it replies to."""
+        chat = person(chat)
+        message = self._message(chat, kind, body, from_me=True, source=source, content=content)
+        if key and self._dialect.uses_given_keys:
+            message.key = ids.message_key(key, "id")
+        with self.host.store.write() as db:
+            if not as_status:
+                self._check_may_write(db, chat)
+            if mentions:
+                message.content = message.content or Content()
+                message.content.mentions = self._mentioned(db, chat, mentions)
+            quoted = self._quoted(reply_to)
+            message.quoted = quoted.key if quoted else None
+            if key and self.messages.get(db, message.key, 0) is not None:
+                raise Unprocessable(f"A message has the id '{message.key}' already; get one from new-message-id.")
+            self.messages.add(db, message)
+            if self.host.wants("message.any"):
+                self.host.emit("message.any", self._shown(message, quoted), chat=chat)
+        self._sent()
+        return self._published(message), quoted
+
+    def _sent(self) -> None:
+        """For what follows a send."""
+
+    def _check_may_write(self, db: sqlite3.Connection, chat: str) -> None:
+        """Raises when WhatsApp would not let this account write there."""
+        if chat == STATUS:
+            raise Unprocessable("A status is sent with POST /api/{session}/status/text and the like.")
+        where = ids.kind(chat)
+        if where == "group":
+            with refusals():
+                self.groups.check_may_write(db, chat)
+        elif where == "channel":
+            found = self.channels.get(db, chat)
+            if found is not None and found.role not in ("OWNER", "ADMIN"):
+                raise EngineFailure(f"Only its owner and admins may write to the channel {chat}.", "not-authorized")
+
+    def _mentioned(self, db: sqlite3.Connection, chat: str, mentions: list[str]) -> list[str]:
+        found = [text for text in mentions if text != "all"]
+        if "all" in mentions and ids.kind(chat) == "group":
+            found += [member.id for member in self.groups.members(db, chat) if member.id != self.me.own]
+        return list(dict.fromkeys(found))
+
+    def _quoted(self, reply_to: str | None) -> Message | None:
+        """The message that is replied to; none for one that is not known, as WhatsApp does."""
+        if not reply_to:
+            return None
+        return self._find(ids.message_key(reply_to, "reply_to"))
+
+    def _find(self, key: str) -> Message | None:
+        return self.messages.get(self.host.store.read(), key, self._now_ms())
+
+    def _existing(self, text: str, chat: str | None = None) -> Message:
+        """A message by its id, of a chat where one is named; raises NotFound."""
+        found = self._find(ids.message_key(text))
+        if found is None or (chat is not None and found.chat != person(chat)):
+            place = f" in the chat {chat}" if chat else ""
+            raise NotFound(f"Message '{text[:120]}' not found{place}.")
+        return found
+
+    def _shown(self, message: Message, quoted: Message | None = None, *, media: bool = True) -> dict[str, Any]:
+        """The message as its events and reads show it; with ``media`` its file is published."""
+        if quoted is None and message.quoted:
+            quoted = self._find(message.quoted)
+        if message.reacted:
+            message.reactions = reactions(self.host.store.read(), self.me.id, message.id)
+        if media:
+            self._published(message)
+        return self._dialect.message(self.me, message, quoted)
+
+    # -- files
+
+    @property
+    def _media_folder(self) -> Path:
+        return self.host.folder / "media"
+
+    def _keep(self, taken: Taken) -> str:
+        """Moves a file that was taken in to the account's own; answers its name."""
+        self._media_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = os.urandom(12).hex()
+        taken.path.rename(self._media_folder / name)
+        return name
+
+    def _media(self, taken: Taken, *, note: bool = False, animated: bool = False) -> Media:
+        name = self._keep(taken)
+        return Media(taken.mimetype, name, taken.size, filename=taken.filename, note=note, animated=animated)
+
+    def _published(self, message: Message) -> Message:
+        """Publishes the file of a message, if it has one, and notes what clients are told of it."""
+        file = message.content.media if message.content else None
+        if file is not None and message.media is None and not message.revoked:
+            name = self._dialect.file_name(self.me, message)
+            shown_name = file.filename if message.kind == "document" else None
+            path = self._media_folder / file.path
+            message.media = self.host.files.publish(self.host.name, name, path, file.mimetype, shown_name)
+        return message
+
+    def _picture_url(self, owner: str, picture: str | None) -> str | None:
+        """The address of a picture of somebody; None for nobody's."""
+        if picture is None:
+            return None
+        path = self._media_folder / picture
+        name = f"picture_{owner}_{picture[:8]}"
+        published = self.host.files.publish(self.host.name, name, path, "image/jpeg", None)
+        return None if isinstance(published.url, msgspec.UnsetType) else published.url

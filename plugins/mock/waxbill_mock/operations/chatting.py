@@ -1,54 +1,188 @@
-"""Chatting: sending, marking as read, and the acknowledgements that follow a send."""
+"""Chatting: what the account sends, and the acknowledgements that follow a send."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import Any
 
-from waxbill.model import ids
-from waxbill.model.errors import Unprocessable
-from waxbill.model.messages import MessageTextRequest, SendSeenRequest
+import msgspec
 
-from ..account.messages import DEVICE, READ
+from waxbill.model import ids
+from waxbill.model.errors import Unprocessable, ValidationFailed
+from waxbill.model.messages import (
+    ChatRequest,
+    Contact,
+    EventMessageRequest,
+    MessageButtonReply,
+    MessageContactVcardRequest,
+    MessageForwardRequest,
+    MessageLinkCustomPreviewRequest,
+    MessageLinkPreviewRequest,
+    MessageLocationRequest,
+    MessagePollRequest,
+    MessageTextRequest,
+    SendButtonsRequest,
+    SendListRequest,
+    SendSeenRequest,
+)
+
+from ..account.content import CalendarEvent, Content, Location, Poll
+from ..account.messages import DEVICE, READ, Message
 from .pairing import Pairing
 
 # How many acknowledgements are told in one transaction: the loop goes on with requests in between.
 _ACKS_AT_ONCE = 200
+_OPTIONS = range(1, 13)
 
 
 class Chatting(Pairing):
     """What the account sends."""
 
     def send_text(self, request: MessageTextRequest) -> Any:
-        chat = ids.chat_id(request.chatId)
-        if ids.kind(chat) == "status":
-            raise Unprocessable("A status is sent with POST /api/{session}/status/text, not with sendText.")
-        reply_to = request.reply_to or request.replyTo
-        message = self._message(chat, request.text, from_me=True, source="api")
-        with self.host.store.write() as db:
-            quoted = self._quoted(ids.message_key(reply_to, "reply_to")) if reply_to else None
-            message.quoted = quoted.key if quoted else None
-            self.messages.add(db, message)
-            if self.host.wants("message.any"):
-                self.host.emit("message.any", self._shown(message, quoted), chat=chat)
-        if self.me.listening and "acks" not in self._timers:
-            self._later("acks", self._settings.device_seconds, self._tell_acks)
-        return self._dialect.sent(self.me, message, quoted)
+        return self._send(
+            ids.chat_id(request.chatId),
+            "text",
+            request.text,
+            reply_to=request.reply_to,
+            key=request.id,
+            mentions=request.mentions,
+        )
+
+    def send_link_preview(self, request: MessageLinkPreviewRequest) -> Any:
+        content = Content(preview={"url": request.url, "title": request.title})
+        return self._send(request.chatId, "text", f"{request.title}\n{request.url}", content=content, key=request.id)
+
+    def send_link_custom_preview(self, request: MessageLinkCustomPreviewRequest) -> Any:
+        preview = request.preview
+        if preview.url not in request.text:
+            raise Unprocessable(
+                f"text must contain preview.url ({preview.url[:200]}): the preview belongs to that link."
+            )
+        shown = {"url": preview.url, "title": preview.title, "description": preview.description}
+        if preview.image is not None:
+            taken = self.host.files.take(url=preview.image.url, data=preview.image.data)
+            shown["image"] = self._keep(taken)
+        content = Content(preview=shown)
+        return self._send(request.chatId, "text", request.text, content=content, reply_to=request.reply_to)
+
+    def send_location(self, request: MessageLocationRequest) -> Any:
+        if not (-90 <= request.latitude <= 90 and -180 <= request.longitude <= 180):
+            raise ValidationFailed(
+                f"latitude must be from -90 to 90 and longitude from -180 to 180, not {request.latitude} and "
+                f"{request.longitude}"
+            )
+        content = Content(location=Location(request.latitude, request.longitude, name=request.title))
+        return self._send(request.chatId, "location", None, content=content, reply_to=request.reply_to, key=request.id)
+
+    def send_contact_vcard(self, request: MessageContactVcardRequest) -> Any:
+        if not request.contacts:
+            raise ValidationFailed("contacts must have at least one contact")
+        content = Content(vcards=[contact.vcard or vcard(contact) for contact in request.contacts])
+        return self._send(request.chatId, "contact", None, content=content, reply_to=request.reply_to, key=request.id)
+
+    def send_poll(self, request: MessagePollRequest) -> Any:
+        options = request.poll.options
+        if len(options) not in _OPTIONS or len(set(options)) != len(options) or not all(options):
+            raise ValidationFailed("poll.options must be 1 to 12 different texts")
+        poll = Poll(request.poll.name, options, selectable=0 if request.poll.multipleAnswers else 1)
+        return self._send(
+            request.chatId,
+            "poll",
+            request.poll.name,
+            content=Content(poll=poll),
+            reply_to=request.reply_to,
+            key=request.id,
+        )
+
+    def send_event(self, request: EventMessageRequest) -> Any:
+        event = request.event
+        if event.endTime is not None and event.endTime < event.startTime:
+            raise ValidationFailed("event.endTime must not be before event.startTime")
+        content = Content(
+            event=CalendarEvent(
+                name=event.name,
+                start=int(event.startTime),
+                end=None if event.endTime is None else int(event.endTime),
+                description=event.description,
+                location=event.location.name if event.location else None,
+                extra_guests=bool(event.extraGuestsAllowed),
+            )
+        )
+        return self._send(request.chatId, "event", event.name, content=content, reply_to=request.reply_to)
+
+    def send_list(self, request: SendListRequest) -> Any:
+        if ids.kind(request.chatId) != "person":
+            raise Unprocessable(f"A list can be sent to one person only, not to {request.chatId}.")
+        rows = [row for section in request.message.sections for row in section.rows]
+        if not rows:
+            raise ValidationFailed("message.sections must have at least one row to choose")
+        content = Content(interactive=msgspec.to_builtins(request.message))
+        text = request.message.description or request.message.title
+        return self._send(request.chatId, "list", text, content=content, reply_to=request.reply_to)
+
+    def send_buttons(self, request: SendButtonsRequest) -> Any:
+        if not request.buttons:
+            raise ValidationFailed("buttons must have at least one button")
+        content = Content()
+        if request.headerImage is not None:
+            image = request.headerImage
+            taken = self.host.files.take(url=image.url, data=image.data, mimetype=image.mimetype)
+            content.media = self._media(taken)
+        content.interactive = {
+            "header": request.header,
+            "footer": request.footer,
+            "buttons": [msgspec.to_builtins(button) for button in request.buttons],
+        }
+        return self._send(request.chatId, "buttons", request.body, content=content)
+
+    def send_buttons_reply(self, request: MessageButtonReply) -> Any:
+        content = Content(interactive={"selected": request.selectedButtonID})
+        return self._send(
+            request.chatId, "button_reply", request.selectedDisplayText, content=content, reply_to=request.reply_to
+        )
+
+    def forward_message(self, request: MessageForwardRequest) -> Any:
+        found = self._find(ids.message_key(request.messageId))
+        if found is None:
+            return self._dialect.not_forwarded(request.messageId)
+        if found.revoked:
+            raise Unprocessable(f"Message '{request.messageId[:120]}' was deleted and can't be forwarded.")
+        content = found.content or Content()
+        content.forwarded, content.mentions = True, []
+        message, _ = self._post(request.chatId, found.kind, found.body, content=content, key=request.id)
+        return self._dialect.forwarded(self.me, message)
+
+    def new_message_id(self) -> str:
+        return ids.new_message_key()
+
+    # -- reading and typing
 
     def send_seen(self, request: SendSeenRequest) -> Any:
         asked = request.messageIds or ([request.messageId] if request.messageId else None)
         keys = [ids.message_key(text) for text in asked] if asked else None
-        chat = ids.chat_id(request.chatId)
-        with self.host.store.write() as db:
-            changed = self.messages.mark_read(db, chat, keys)
-        shown = [str(ids.MessageId(False, chat, key)) for key in changed]
+        shown = self._mark_read(ids.chat_id(request.chatId), keys)
         return self._dialect.seen(self.me, shown, asked_for_ids=asked is not None)
+
+    def _mark_read(self, chat: str, keys: list[str] | None) -> list[str]:
+        """Marks messages as read and answers their ids."""
+        with self.host.store.write() as db:
+            if keys is None or not self._dialect.reads_by_id:
+                keys = None
+                self.chats.set(db, chat, unread=0)
+            changed = self.messages.mark_read(db, chat, keys)
+        return [str(ids.MessageId(False, chat, key)) for key in changed]
+
+    def start_typing(self, request: ChatRequest) -> Any:
+        return {"result": True}
+
+    def stop_typing(self, request: ChatRequest) -> Any:
+        return {"result": True}
 
     # -- acknowledgements: told in order of sending, from where the last run stopped
 
     def _working(self) -> None:
         """Begins or ends telling acknowledgements; what was sent while nobody listened is not told later."""
-        wanted = self.host.wants("message.ack")
+        wanted = self.host.wants("message.ack") or self.host.wants("message.ack.group")
         if wanted != self.me.listening:
             with self.host.store.write() as db:
                 last = self.messages.last_id(db)
@@ -57,6 +191,10 @@ class Chatting(Pairing):
                 self._save_cursors(db)
         if wanted:
             self._later("acks", 0, self._tell_acks)
+
+    def _sent(self) -> None:
+        if self.me.listening and "acks" not in self._timers:
+            self._later("acks", self._settings.device_seconds, self._tell_acks)
 
     def _save_cursors(self, db: sqlite3.Connection) -> None:
         db.execute(
@@ -74,7 +212,7 @@ class Chatting(Pairing):
             read = self.messages.due(db, self.me.read_upto, now - int(settings.read_seconds * 1000), _ACKS_AT_ONCE)
             for level, due in ((DEVICE, device), (READ, read)):
                 for message in due:
-                    self.host.emit("message.ack", self._dialect.ack(self.me, message, level), chat=message.chat)
+                    self._tell_ack(db, message, level)
             self.me.device_upto = device[-1].id if device else self.me.device_upto
             self.me.read_upto = read[-1].id if read else self.me.read_upto
             if device or read:
@@ -88,3 +226,28 @@ class Chatting(Pairing):
         )
         next_ms = min(at + delay * 1000 for at, delay in waiting)
         self._later("acks", max(0.0, (next_ms - now) / 1000), self._tell_acks)
+
+    def _tell_ack(self, db: sqlite3.Connection, message: Message, level: int) -> None:
+        """One event for a person's chat, one for each reader in a group; channels and statuses tell none."""
+        where = ids.kind(message.chat)
+        if where == "person":
+            self.host.emit("message.ack", self._dialect.ack(self.me, message, level), chat=message.chat)
+        elif where == "group" and "message.ack.group" not in self._silent and self.host.wants("message.ack.group"):
+            for member in self.groups.members(db, message.chat):
+                if member.id != self.me.own:
+                    payload = self._dialect.ack(self.me, message, level, reader=member.id)
+                    self.host.emit("message.ack.group", payload, chat=message.chat)
+
+
+def vcard(contact: Contact) -> str:
+    """A contact card, version 3.0, of its fields."""
+    waid = f";waid={contact.whatsappId}" if contact.whatsappId else ""
+    lines = ["BEGIN:VCARD", "VERSION:3.0", f"FN:{_escaped(contact.fullName)}"]
+    if contact.organization:
+        lines.append(f"ORG:{_escaped(contact.organization)};")
+    lines += [f"TEL;type=CELL;type=VOICE{waid}:{_escaped(contact.phoneNumber)}", "END:VCARD"]
+    return "\n".join(lines)
+
+
+def _escaped(text: str | None) -> str:
+    return (text or "").replace("\\", "\\\\").replace("\r", "").replace("\n", "\\n")

@@ -1,26 +1,133 @@
-"""Incoming: what people write to the account."""
+"""Incoming: what people, and the account's own phone, do to its chats."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from waxbill.model import ids
+from waxbill.model.errors import Unprocessable, ValidationFailed
+from waxbill.model.media import File
 
-from .base import Base
+from ..account.content import Content, Media
+from ..account.identity import person
+from ..account.messages import Message
+from ..account.reactions import votes
+from .chats import ChatOperations
+from .presence import PresenceOperations
+from .statuses import StatusOperations
 
 
-class Incoming(Base):
-    """What people write."""
+class Incoming(StatusOperations, PresenceOperations, ChatOperations):
+    """What others do, and what the phone does: the same rules and events as for the API."""
 
-    def receive(self, sender: str, text: str, *, push_name: str | None = None, reply_to: str | None = None) -> Any:
-        """Somebody writes to this account; answers the message as its events show it."""
-        message = self._message(sender, text, from_me=False, source="app")
+    def receive(
+        self,
+        chat: str,
+        kind: str,
+        body: str | None,
+        *,
+        sender: str | None = None,
+        push_name: str | None = None,
+        reply_to: str | None = None,
+        content: Content | None = None,
+        waiting: bool = False,
+    ) -> Any:
+        """Somebody writes; answers the message as its events show it.
+
+        ``sender`` is who writes in a group or a status. A message that is ``waiting`` can't be read yet.
+        """
+        chat = person(chat)
+        message = self._message(chat, kind, body, from_me=False, source="app", content=content)
         message.push_name = push_name
-        quoted = self._quoted(ids.message_key(reply_to, "reply_to")) if reply_to else None
+        if ids.kind(chat) in ("group", "status"):
+            if sender is None:
+                raise ValidationFailed("participant must say who writes, in a group and in a status")
+            message.participant = person(sender)
+        quoted = self._quoted(reply_to)
         message.quoted = quoted.key if quoted else None
         with self.host.store.write() as db:
+            writer = message.participant or chat
+            if ids.kind(writer) == "person":
+                known = self.contacts.get(db, writer)
+                if known is not None and known.blocked:
+                    raise Unprocessable(f"{writer} is blocked by this account: WhatsApp delivers nothing of them.")
+                if push_name is not None or known is None:
+                    self.contacts.set(db, writer, push_name=push_name or (known.push_name if known else None))
             self.messages.add(db, message)
             shown = self._shown(message, quoted)
-            for event in ("message", "message.any"):
-                self.host.emit(event, shown, chat=sender)
+            if waiting:
+                self._tell("message.waiting", {**shown, "media": None, "body": None}, chat)
+            else:
+                for event in ("message", "message.any"):
+                    self.host.emit(event, shown, chat=chat)
+                if self.host.wants("engine.event"):
+                    self.host.emit("engine.event", {"event": self._dialect.message_event, "data": shown["_data"]})
+            self._stops_typing(chat, writer)
         return shown
+
+    def write_on_phone(self, chat: str, text: str, *, reply_to: str | None = None) -> Any:
+        """The account's own phone sends a text."""
+        message, quoted = self._post(chat, "text", text, reply_to=reply_to, source="app")
+        return self._shown(message, quoted)
+
+    def read_on_phone(self, chat: str) -> None:
+        """The account's own phone opens a chat."""
+        self._mark_read(person(chat), None)
+
+    def others_edit(self, message: str, text: str) -> None:
+        self._edit(self._of_others(message), text, "app")
+
+    def others_revoke(self, message: str) -> None:
+        self._revoke(self._of_others(message), "app")
+
+    def _of_others(self, message: str) -> Message:
+        found = self._existing(message)
+        if found.revoked:
+            raise Unprocessable("The message was deleted already.")
+        return found
+
+    def others_react(self, message: str, who: str, text: str) -> None:
+        self._react(self._existing(message), person(who), text, "app", self._now_ms())
+
+    def others_vote(self, message: str, who: str, chosen: list[str], *, readable: bool = True) -> None:
+        self._vote(self._existing(message), person(who), chosen, "app", readable=readable)
+
+    def others_answer_event(
+        self, message: str, who: str, response: str, *, extra_guests: int = 0, readable: bool = True
+    ) -> None:
+        """Somebody says whether they come to an event."""
+        found = self._existing(message)
+        if found.content is None or found.content.event is None:
+            raise Unprocessable(f"Message '{message[:120]}' is no event.")
+        if extra_guests and not found.content.event.extra_guests:
+            raise Unprocessable("The event takes no extra guests.")
+        event = "event.response" if readable else "event.response.failed"
+        action = self._action(found, person(who), "app", self._now_ms())
+        answer = {"response": response, "timestampMs": action.at_ms, "extraGuestCount": extra_guests}
+        with self.host.store.write():
+            payload = self._dialect.event_response(self.me, action, found, answer if readable else None)
+            self._tell(event, payload, found.chat)
+
+    def media_content(self, url: str | None, data: str | None, mimetype: str | None, filename: str | None) -> Media:
+        """The file of a message; waits for the network when it is given by URL."""
+        return self._media(self.host.files.take(url=url, data=data, mimetype=mimetype, filename=filename))
+
+    def tally(self, message: str) -> dict[str, list[str]]:
+        """Who chose which option of a poll."""
+        found = self._existing(message)
+        poll = found.content.poll if found.content else None
+        if poll is None:
+            raise Unprocessable(f"Message '{message[:120]}' is no poll.")
+        cast = votes(self.host.store.read(), self.me.id, found.id)
+        return {option: [vote.who for vote in cast if option in vote.options] for option in poll.options}
+
+    def know(
+        self, contact: str, *, name: str | None, push_name: str | None, about: str | None, picture: File | None
+    ) -> None:
+        """Somebody becomes known, or something more of them."""
+        given: dict[str, Any] = {"name": name, "push_name": push_name, "about": about}
+        values = {column: value for column, value in given.items() if value is not None}
+        if picture is not None:
+            values["picture"] = self._take_picture(picture)
+        with self.host.store.write() as db:
+            self.contacts.set(db, contact, **(values or {"blocked": False}))

@@ -5,27 +5,40 @@ from __future__ import annotations
 import base64
 import os
 
+import msgspec
+
 from waxbill.model.errors import Unprocessable
-from waxbill.model.pairing import PairingCode, RequestCodeRequest
-from waxbill.model.sessions import SCAN_QR_CODE, WORKING, MeInfo
+from waxbill.model.pairing import (
+    PairingCode,
+    PasskeyAllowedCredential,
+    PasskeyAssertionRequest,
+    PasskeyChallenge,
+    PasskeyConfirmationResponse,
+    RequestCodeRequest,
+)
+from waxbill.model.sessions import PASSKEY_CONFIRMATION_REQUIRED, PASSKEY_REQUIRED, SCAN_QR_CODE, WORKING
 
-from .base import Base
+from .profile import ProfileOperations
 
 
-class Pairing(Base):
+class Pairing(ProfileOperations):
     """Connecting an account, and pairing one that is not."""
 
     _qr = ""
     _qr_count = 0
+    _passkey: PasskeyChallenge | None = None
+    _confirm = ""
 
     def start(self) -> None:
         self._later("connect", 0, self._connected if self.me.paired else self._show_qr)
 
     def _connected(self) -> None:
-        own = f"{self.me.phone}@c.us"
-        jid = f"{self.me.phone}:1@s.whatsapp.net"
-        self.host.set_me(MeInfo(id=own, pushName=self.me.push_name, lid=f"{self.me.lid}@lid", jid=jid))
+        self.host.set_me(self._me_info())
         self.host.set_status(WORKING)
+        self.host.emit("state.change", self._dialect.connected)
+        if self.host.wants("engine.event"):
+            event, data = self._dialect.connected_event
+            self.host.emit("engine.event", {"event": event, "data": data})
         self._working()
 
     def _working(self) -> None:
@@ -51,15 +64,22 @@ class Pairing(Base):
         with self._lock:
             if self._stopped or not self._qr:
                 raise Unprocessable("No QR code is shown now; start or restart the session first.")
-            for name in ("qr", "scan"):
-                if name in self._timers:
-                    self._timers.pop(name).cancel()
-            self._qr = ""
-            self._qr_count = 0
-            with self.host.store.write() as db:
-                db.execute("UPDATE mock_account SET paired = 1 WHERE id = ?", (self.me.id,))
-            self.me.paired = True
-            self._connected()
+            self._hide_qr()
+            self._paired()
+
+    def _hide_qr(self) -> None:
+        for name in ("qr", "scan"):
+            if name in self._timers:
+                self._timers.pop(name).cancel()
+        self._qr = ""
+        self._qr_count = 0
+
+    def _paired(self) -> None:
+        self._passkey = None
+        with self.host.store.write() as db:
+            db.execute("UPDATE mock_account SET paired = 1 WHERE id = ?", (self.me.id,))
+        self.me.paired = True
+        self._connected()
 
     def qr_value(self) -> str:
         return self._qr
@@ -75,9 +95,68 @@ class Pairing(Base):
         letters = base64.b32encode(os.urandom(5)).decode()
         return PairingCode(code=f"{letters[:4]}-{letters[4:8]}")
 
+    # -- passkey: WhatsApp asks some accounts for one instead of trusting the scan
+
+    def ask_for_passkey(self, *, confirm: bool) -> None:
+        """The phone scanned, and WhatsApp asks for a passkey; with ``confirm`` also for a comparison of codes."""
+        if "passkey_challenge" in self._dialect.refuses:
+            raise self._missing("passkey_challenge")
+        with self._lock:
+            if self._stopped or not self._qr:
+                raise Unprocessable("No QR code is shown now; start or restart the session first.")
+            self._hide_qr()
+            self._passkey = PasskeyChallenge(
+                challenge=_base64url(os.urandom(32)),
+                timeout=600_000,
+                rpId="web.whatsapp.com",
+                allowCredentials=[PasskeyAllowedCredential(id=_base64url(os.urandom(16)), type="public-key")],
+                userVerification="required",
+            )
+            self._confirm = f"{int.from_bytes(os.urandom(4), 'big') % 10_000:04d}" if confirm else ""
+            self.host.set_status(PASSKEY_REQUIRED, self._passkey)
+
+    def passkey_challenge(self) -> PasskeyChallenge:
+        if self._passkey is None:
+            raise Unprocessable("No passkey is asked for now.")
+        return self._passkey
+
+    def passkey_assertion(self, request: PasskeyAssertionRequest) -> None:
+        with self._lock:
+            self._check_assertion(self.passkey_challenge(), request)
+            if self._confirm:
+                self.host.set_status(PASSKEY_CONFIRMATION_REQUIRED, {"code": self._confirm})
+            else:
+                self._paired()
+
+    def _check_assertion(self, asked: PasskeyChallenge, request: PasskeyAssertionRequest) -> None:
+        """Raises Unprocessable for what did not sign this challenge. The signature itself is nobody's: not checked."""
+        try:
+            signed = msgspec.json.decode(_from_base64url(request.response.clientDataJSON))
+        except (ValueError, msgspec.DecodeError):
+            signed = None
+        if not isinstance(signed, dict) or signed.get("challenge") != asked.challenge:
+            raise Unprocessable("response.clientDataJSON must be base64url JSON with the challenge that was asked.")
+        if request.type != "public-key" or request.id not in [each.id for each in asked.allowCredentials]:
+            raise Unprocessable("id must be one of allowCredentials, and type 'public-key'.")
+
+    def passkey_confirmation(self) -> PasskeyConfirmationResponse:
+        return PasskeyConfirmationResponse(code=self._confirm)
+
+    def passkey_confirm(self) -> None:
+        with self._lock:
+            self._paired()
+
     def screenshot(self) -> tuple[str, bytes]:
         from waxbill.qr import png
 
         if not self._qr:
             raise Unprocessable("The simulator has a picture only while it shows a QR code.")
         return "image/png", png(self._qr)
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
