@@ -28,7 +28,7 @@ _SCHEMA = [
 
 
 class ApiKey(msgspec.Struct, frozen=True):
-    """A key; ``app`` names the app that owns it, and ``actions`` are None for an admin's."""
+    """A key; ``app`` names the app that owns it, ``actions`` that are None are all but delete."""
 
     id: str
     secret: str
@@ -39,7 +39,9 @@ class ApiKey(msgspec.Struct, frozen=True):
     app: str | None = None
 
     def may(self, action: str) -> bool:
-        return self.admin or bool(self.actions and getattr(self.actions, action, False))
+        if self.admin:
+            return True
+        return action != "delete" if self.actions is None else bool(getattr(self.actions, action, False))
 
     def dto(self) -> ApiKeyDTO:
         shown = ApiKeyDTO(id=self.id, key=self.secret, isActive=self.active, isAdmin=self.admin, session=self.session)
@@ -76,7 +78,7 @@ class ApiKeys:
         self._check(request)
         return self._keep(_key(f"key_id_{os.urandom(16).hex()}", _secret(), request))
 
-    def scoped(self, kind: str, session: str, actions: SessionActionsDTO, app: str | None = None) -> ApiKey:
+    def scoped(self, kind: str, session: str, actions: SessionActionsDTO) -> ApiKey:
         """The key of a kind for a session, made at the first call."""
         key_id = f"key_id_{kind}_{session}"
         found = self._by_id(key_id)
@@ -84,7 +86,7 @@ class ApiKeys:
             return found
         request = ApiKeyRequest(session=session, actions=actions)
         self._check(request)
-        return self._keep(_key(key_id, _secret(), request, app))
+        return self._keep(_key(key_id, _secret(), request))
 
     def update(self, key_id: str, request: ApiKeyRequest) -> ApiKey:
         """Replaces everything but id and secret."""
@@ -95,8 +97,23 @@ class ApiKeys:
     def delete(self, key_id: str) -> None:
         self._remove(self._own(key_id))
 
+    def of_app(
+        self, app: str, *, session: str = "", actions: SessionActionsDTO | None = None, active: bool = True
+    ) -> ApiKey | None:
+        """The key that an app owns; with ``session`` it is made, or brought to these actions."""
+        found = next((key for key in self._by_secret.values() if key.app == app), None)
+        if not session:
+            return found
+        request = ApiKeyRequest(session=session, actions=actions, isActive=active)
+        key_id, secret = (found.id, found.secret) if found else (f"key_id_{os.urandom(16).hex()}", _secret())
+        return self._keep(_key(key_id, secret, request, app))
+
     def delete_of_app(self, app: str) -> None:
         for key in [key for key in self.all() if key.app == app]:
+            self._remove(key)
+
+    def delete_of_session(self, session: str) -> None:
+        for key in [key for key in self.all() if key.session == session]:
             self._remove(key)
 
     def _by_id(self, key_id: str) -> ApiKey | None:

@@ -14,15 +14,18 @@ import falcon
 
 from . import memory
 from .api import (
+    apps,
     calls,
     channels,
     chats,
     chatting,
     contacts,
+    debug,
     files,
     groups,
     keys,
     labels,
+    mcp,
     media,
     observability,
     pairing,
@@ -35,6 +38,7 @@ from .api import sessions as sessions_api
 from .api.access import Access, generated_digest
 from .api.operation import Area, LoopThread, encode, preflight, resources
 from .apikeys import ApiKeys
+from .apps import Apps
 from .clock import Clock
 from .delivery.lanes import Lanes
 from .delivery.outbox import Outbox
@@ -67,9 +71,12 @@ AREAS = [
     contacts.area,
     groups.area,
     presence.area,
+    apps.area,
+    mcp.area,
     media.area,
     files.area,
     observability.area,
+    debug.area,
     reference.area,
 ]
 
@@ -103,6 +110,11 @@ class Server:
         self.access = Access(core, self.api_keys, generated_digest(self.store, core))
         self.sessions.events = Events(self.store, self.outbox, plugins, self.environment)
         self._choose_driver()
+        self.apps = Apps(core, self.sessions, self.api_keys, inline=self.inline)
+        self.sessions.events.on_app_event = self.apps.called
+        self.sessions.on_delete.append(self.api_keys.delete_of_session)
+        #: The WSGI application, once it is made.
+        self.application: Any = None
         #: The operations that are served, by area; plugins add theirs when the application is made.
         self.areas = list(AREAS)
         self.fixed_headers = {
@@ -205,6 +217,7 @@ class Server:
 def create_app(server: Server) -> falcon.App[Any, Any]:
     """The WSGI application of a server: WAHA's API and what plugins add."""
     app: falcon.App[Any, Any] = falcon.App()
+    server.application = app
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True

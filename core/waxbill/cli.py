@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import logging
 import os
@@ -105,6 +106,7 @@ def _serve(settings: Settings) -> int:
         level="DEBUG" if "DEBUG" in settings.environment else _LEVELS[core.log_level], handlers=[handler]
     )
 
+    gc.disable()  # until the server runs: nothing that is imported and built is garbage, and looking costs a tenth
     from .hosting import serve
 
     return serve(settings)

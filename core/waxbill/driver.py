@@ -226,6 +226,10 @@ class Account:
         """Content type and bytes of a picture of what the session shows."""
         raise self._missing("screenshot")
 
+    def browser_trace(self, seconds: int, categories: list[str]) -> bytes:
+        """What the session's browser did for some seconds, in Chromium's trace format; waits that long."""
+        raise self._missing("browser_trace")
+
     # -- sessions
 
     def get_capping(self) -> MessageCappingData:

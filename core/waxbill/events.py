@@ -51,11 +51,13 @@ class Events:
         self._outbox = outbox
         self._plugins = plugins
         self._environment = environment
+        #: Called after the commit with a session and the payload of an event that one of its apps acts on.
+        self.on_app_event: Callable[[Session, Any], object] = lambda session, payload: None
         self._hooked = plugins.implements("waxbill_event")
 
     def wanted(self, session: Session, event: str) -> bool:
         """Whether a webhook or a plugin takes this event of this session."""
-        return self._hooked or bool(session.webhooks.get(event))
+        return self._hooked or bool(session.webhooks.get(event)) or event in session.app_events
 
     def emit(self, session: Session, event: str, payload: Any) -> None:
         """Makes the envelope and keeps it for each webhook that takes it, in the open transaction or one of its own."""
@@ -77,5 +79,7 @@ class Events:
         with self._store.write():
             if lanes:
                 self._outbox.put(envelope["id"], event, session.name, encode(envelope), lanes)
+            if event in session.app_events:
+                self._store.after_commit(partial(self.on_app_event, session, payload))
             if self._hooked:
                 self._store.after_commit(partial(self._plugins.call, "waxbill_event", event=envelope))

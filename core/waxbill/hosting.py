@@ -11,7 +11,6 @@ import logging
 from ._lean import UNUSED_BY_WSGI, held_back
 from .settings import Settings
 
-gc.disable()  # nothing that is imported and built until the server runs is garbage: a tenth of the start
 with held_back(*UNUSED_BY_WSGI):
     import falcon  # noqa: F401
 
@@ -37,7 +36,7 @@ def serve(settings: Settings) -> int:
     except (SettingError, StoreError, WahaError) as error:
         log.critical("%s", error)
         return 1
-    gc.freeze()
+    gc.freeze()  # what is here now stays
     gc.enable()
     try:
         _serve(server, application)

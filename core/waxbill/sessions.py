@@ -11,6 +11,7 @@ import os
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -75,7 +76,10 @@ class Session:
         self._sessions = sessions
         self.name = name
         self.config = config
-        self.apps = apps
+        self.apps: list[App] = []
+        #: Events that an app of this session acts on.
+        self.app_events: frozenset[str] = frozenset()
+        self.take_apps(apps)
         self.status: Status = STOPPED
         self.statuses: list[StatusPoint] = []
         self.me: MeInfo | None = None
@@ -88,6 +92,11 @@ class Session:
         self.webhooks: dict[str, tuple[int, ...]] = {}
         #: One change of its life at a time.
         self.changing = threading.RLock()
+
+    def take_apps(self, apps: list[App]) -> None:
+        self.apps = apps
+        calls = any(app.app == "calls" and app.enabled is not False for app in apps)
+        self.app_events = frozenset({"call.received"} if calls else ())
 
     # -- what the account may use and report: see driver.SessionHost
 
@@ -216,6 +225,8 @@ class Sessions:
         self.engine: str = settings.core.engine
         #: Why there is no driver, in words.
         self.obstacle = ""
+        #: Called with the name of a session that is deleted, in the transaction that does it.
+        self.on_delete: list[Callable[[str], object]] = []
         self.changed = threading.Condition()
         self._sessions: dict[str, Session] = {}
         self._changing = threading.Lock()
@@ -262,7 +273,7 @@ class Sessions:
         names = [name for name, running in rows if core.restart_all or (running and core.restart_own)]
         for name in core.start_sessions:
             if name not in self._sessions:
-                self.create(name, SessionConfig(), [])
+                self.create(name, SessionConfig())
             if name not in names:
                 names.append(name)
         for index, name in enumerate(names):
@@ -272,24 +283,27 @@ class Sessions:
             else:
                 self.start(name)
 
-    def create(self, name: str | None, config: SessionConfig, apps: list[App]) -> Session:
+    def create(self, name: str | None, config: SessionConfig) -> Session:
         """A new session, STOPPED; raises Unprocessable when there is one of that name."""
         name = session_name(name) if name else f"session_{os.urandom(16).hex()}"
         check(config)
         with self._changing:
             if name in self._sessions:
                 raise Unprocessable(f"Session '{name}' already exists. Use PUT /api/sessions/{name} to change it.")
-            session = Session(self, name, config, apps)
+            session = Session(self, name, config, [])
             with self.store.write() as db:
-                db.execute(
-                    "INSERT INTO session (name, config, apps) VALUES (?, ?, ?)",
-                    (name, msgspec.json.encode(config), msgspec.json.encode(apps)),
-                )
+                db.execute("INSERT INTO session (name, config) VALUES (?, ?)", (name, msgspec.json.encode(config)))
                 session.webhooks = self._lanes(name, config)
             self._sessions[name] = session
         return session
 
-    def update(self, name: str, config: SessionConfig, apps: list[App] | None) -> Session:
+    def set_apps(self, session: Session, apps: list[App]) -> None:
+        """Keeps the apps of a session; see ``apps.Apps``, which checks them."""
+        with self.store.write() as db:
+            db.execute("UPDATE session SET apps = ? WHERE name = ?", (msgspec.json.encode(apps), session.name))
+            self.store.after_commit(lambda: session.take_apps(apps))
+
+    def update(self, name: str, config: SessionConfig) -> Session:
         """Replaces the whole configuration; a running session is started again with it."""
         check(config)
         session = self.get(name)
@@ -297,14 +311,13 @@ class Sessions:
             ran = session.account is not None
             if ran:
                 self._halt(session)
-            apps = session.apps if apps is None else apps
             with self.store.write() as db:
                 db.execute(
-                    "UPDATE session SET config = ?, apps = ? WHERE name = ?",
-                    (msgspec.json.encode(config), msgspec.json.encode(apps), name),
+                    "UPDATE session SET config = ? WHERE name = ?",
+                    (msgspec.json.encode(config), name),
                 )
                 webhooks = self._lanes(name, config)
-            session.config, session.apps, session.webhooks = config, apps, webhooks
+            session.config, session.webhooks = config, webhooks
             if ran:
                 self._begin(session)
         return session
@@ -360,6 +373,8 @@ class Sessions:
             with self.store.write() as db:
                 db.execute("DELETE FROM session WHERE name = ?", (name,))
                 self._outbox.set_lanes(name, [])
+                for forget in self.on_delete:
+                    forget(name)
             self._sessions.pop(name, None)
 
     def stop_all(self) -> None:

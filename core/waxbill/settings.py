@@ -114,6 +114,7 @@ class CoreSettings(msgspec.Struct, frozen=True):
         bool,
         Setting("WAHA_HTTP_STRICT_MODE", meaning="Refuse unknown members in request bodies of sessions with 400."),
     ] = False
+    apps_enabled: Annotated[bool, Setting("WAHA_APPS_ENABLED", meaning="Let sessions have apps (calls, mcp).")] = True
     debug_mode: Annotated[bool, Setting("WAHA_DEBUG_MODE", meaning="Serve the debug operations.")] = False
     log_level: Annotated[
         Literal["fatal", "error", "warn", "info", "debug", "trace"],

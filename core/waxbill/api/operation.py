@@ -81,6 +81,8 @@ class Operation(msgspec.Struct, kw_only=True):
     #: Where the session's name is: ``path``, ``body``, ``query`` or nowhere; and the body's member that has it.
     session_in: str = ""
     session_member: str = "session"
+    #: The handler finds out which session it is about, and calls ``Call.permit`` itself.
+    late_session: bool = False
 
     @property
     def name(self) -> str:
@@ -197,6 +199,7 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
     authenticate = server.access.authenticator(operation)
     needs_thread = operation.waits or not server.inline
     session_in, member, scope = operation.session_in, operation.session_member, operation.scope
+    late_session = operation.late_session
     status = falcon.util.code_to_http_status(operation.status)
     fixed = server.fixed_headers
 
@@ -217,7 +220,7 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
             if session_in == "query":
                 name = query.session
         call.session_name = name or ""
-        if call.key is not None:
+        if call.key is not None and not late_session:
             permit(call.key, scope, call.session_name)
         _write(resp, status, handler(call, **arguments))
 

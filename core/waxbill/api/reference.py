@@ -84,7 +84,7 @@ def get_asset(call: Call, file: str) -> Reply:
 def get_document(call: Call) -> Reply:
     """Get the OpenAPI document."""
     _admit(call)
-    return _zipped(call, _document(call.server), "application/json; charset=utf-8")
+    return _zipped(call, document(call.server), "application/json; charset=utf-8")
 
 
 def _zipped(call: Call, data: bytes, content_type: str) -> Reply:
@@ -94,8 +94,8 @@ def _zipped(call: Call, data: bytes, content_type: str) -> Reply:
     return Reply(gzip.decompress(data), content_type, headers={"Vary": "Accept-Encoding"})
 
 
-def _document(server: "Server") -> bytes:
-    """The document, made once by a process of its own: its building would cost this one several MB for good."""
+def document(server: "Server") -> bytes:
+    """The OpenAPI document, compressed; made once by a process of its own: its building would cost this one several MB for good."""
     import subprocess  # 1 MB
 
     path = server.settings.core.store_dir / "openapi.json.gz"

@@ -40,7 +40,9 @@ def list_sessions(call: Call, query: SessionsQuery) -> list[SessionInfo]:
 @area.post("", scope="admin", waits=True, strict=True)
 def create_session(call: Call, body: SessionCreateRequest) -> SessionDTO:
     """Create a session and start it, unless told not to."""
-    session = call.server.sessions.create(body.name, body.config or SessionConfig(), body.apps or [])
+    apps = call.server.apps.checked(body.name or "", body.apps or [])
+    session = call.server.sessions.create(body.name, body.config or SessionConfig())
+    call.server.apps.replace(session, apps)
     if body.start:
         call.server.sessions.start(session.name)
     return session.dto()
@@ -55,7 +57,12 @@ def get_session(call: Call, query: SessionQuery) -> SessionInfo:
 @area.put("/{session}", scope="setting", waits=True)
 def update_session(call: Call, body: SessionUpdateRequest) -> SessionDTO:
     """Replace a session's configuration; a running session is started again."""
-    return call.server.sessions.update(call.session_name, body.config or SessionConfig(), body.apps).dto()
+    session = call.session
+    apps = None if body.apps is None else call.server.apps.checked(session.name, body.apps)
+    call.server.sessions.update(session.name, body.config or SessionConfig())
+    if apps is not None:
+        call.server.apps.replace(session, apps)
+    return session.dto()
 
 
 @area.delete("/{session}", scope="delete", waits=True)
@@ -113,9 +120,9 @@ def start_named(call: Call, body: SessionStartDeprecatedRequest) -> SessionDTO:
     config = body.config or SessionConfig()
     if body.name in {session.name for session in sessions.all()}:
         if body.config is not None:
-            sessions.update(body.name, config, None)
+            sessions.update(body.name, config)
     else:
-        sessions.create(body.name, config, [])
+        sessions.create(body.name, config)
     return sessions.start(body.name).dto()
 
 
