@@ -240,7 +240,7 @@ class Endpoint:
         head: list[Any] = []
         answer = b"".join(self._application(environ, lambda status, headers: head.extend((status, headers))))
         status = int(head[0].split()[0])
-        content_type = dict((name.lower(), value) for name, value in head[1]).get("content-type", "")
+        content_type = {name.lower(): value for name, value in head[1]}.get("content-type", "")
         if status < 400 and content_type.startswith("image/"):
             image = {"type": "image", "data": base64.b64encode(answer).decode(), "mimeType": content_type}
             return {"content": [image], "isError": False}

@@ -161,7 +161,8 @@ class Loop:
             asyncore_use_poll=True,
         )
         adjustments.for_uploads = copy.copy(adjustments)
-        adjustments.for_uploads.max_request_body_size = core.max_media_mb * 1024 * 1024
+        # The file, and the form around it.
+        adjustments.for_uploads.max_request_body_size = core.max_media_mb * 1024 * 1024 + 64 * 1024
         listeners = [
             _Listener(application, self.map, True, None, dispatcher=self, adj=adjustments, sockinfo=info)
             for info in adjustments.listen

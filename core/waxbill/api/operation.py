@@ -224,7 +224,16 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
             permit(call.key, scope, call.session_name)
         _write(resp, status, handler(call, **arguments))
 
-    return respond
+    if read_body is None or not operation.waits:
+        return respond
+
+    def respond_with_uploads(req: falcon.Request, resp: falcon.Response, **path: str) -> None:
+        try:
+            respond(req, resp, **path)
+        finally:
+            server.files.end_uploads()
+
+    return respond_with_uploads
 
 
 def _write(resp: falcon.Response, status: str, answer: Any) -> None:
@@ -261,6 +270,10 @@ def _body_reader(server: Server, operation: Operation) -> Callable[[falcon.Reque
         nonlocal decoder
         if decoder is None:
             decoder = msgspec.json.Decoder(kind)
+        if operation.waits and (req.content_type or "").lower().startswith("multipart/form-data"):
+            from .forms import read_form
+
+            return read_form(req, kind, server.files)
         length = req.content_length or 0
         if length > most:
             raise BodyTooLarge(too_large(most))

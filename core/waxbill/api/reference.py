@@ -95,7 +95,7 @@ def _zipped(call: Call, data: bytes, content_type: str) -> Reply:
 
 
 def document(server: "Server") -> bytes:
-    """The OpenAPI document, compressed; made once by a process of its own: its building would cost this one several MB for good."""
+    """The OpenAPI document, compressed. A process of its own makes it once: here it would cost several MB for good."""
     import subprocess  # 1 MB
 
     path = server.settings.core.store_dir / "openapi.json.gz"

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import shutil
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
@@ -50,7 +51,9 @@ class Files:
         #: Start of the URLs of published files, without a trailing slash.
         self.base_url = core.public_url
         self._incoming = core.store_dir / "incoming"
-        self._most_bytes = core.max_media_mb * 1024 * 1024
+        self.most_bytes = core.max_media_mb * 1024 * 1024
+        self._uploads: set[str] = set()
+        self._local = threading.local()
 
     def clean(self) -> None:
         """For the start: removes what the last run left half taken, and what it published unless that is kept."""
@@ -72,6 +75,8 @@ class Files:
         """
         if (url is None) == (data is None):
             raise BadRequest("file needs exactly one of url and data")
+        if data is not None and data in self._uploads:
+            return self.taken(self.upload_path(data), mimetype, filename)
         path, file = self.scratch()
         try:
             with file:
@@ -107,6 +112,27 @@ class Files:
         mimetype = "audio/ogg; codecs=opus" if kind == "voice" else "video/mp4"
         return Taken(target, mimetype, target.stat().st_size, taken.filename)
 
+    # -- uploads: files that came with a request, until it is answered
+
+    def upload(self) -> str:
+        """A name for a file that comes with the request; to be given as ``data``, which no client can guess."""
+        path, file = self.scratch()
+        file.close()
+        name = f"upload:{path.name}"
+        self._uploads.add(name)
+        self._local.uploads = [*getattr(self._local, "uploads", ()), name]
+        return name
+
+    def upload_path(self, name: str) -> Path:
+        return self._incoming / name.removeprefix("upload:")
+
+    def end_uploads(self) -> None:
+        """The request that this thread read is answered: what nobody took of its uploads is removed."""
+        for name in getattr(self._local, "uploads", ()):
+            self._uploads.discard(name)
+            self.upload_path(name).unlink(missing_ok=True)
+        self._local.uploads = ()
+
     def scratch(self) -> tuple[Path, BinaryIO]:
         """A new private file in the incoming folder, open for writing."""
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -117,7 +143,7 @@ class Files:
         """Decodes base64 piece by piece, so that the bytes are never whole in memory beside their text."""
         if data.startswith("data:"):
             data = data.partition(",")[2]
-        if len(data) * 3 // 4 > self._most_bytes:
+        if len(data) * 3 // 4 > self.most_bytes:
             raise BadRequest(f"file.data is larger than {self._core.max_media_mb} MB (WAXBILL_MAX_MEDIA_MB)")
         step = 4 * 16 * 1024
         try:
@@ -129,7 +155,7 @@ class Files:
     def _fetch(self, url: str, into: BinaryIO) -> str:
         from .fetch import Limits, Refused, fetch  # http.client and TLS: 5 MB
 
-        limits = Limits(self._most_bytes, self._core.fetch_seconds, self._core.allow_private_addresses)
+        limits = Limits(self.most_bytes, self._core.fetch_seconds, self._core.allow_private_addresses)
         try:
             return fetch(url, into, limits).content_type
         except Refused as refusal:
