@@ -12,6 +12,8 @@ import pytest
 
 from waxbill.testing import Receiver, ServerProcess
 
+from .simulating import ENGINES, Simulator
+
 
 def missing(reason: str) -> None:
     """Skips a test for what this machine lacks; where ``WAXBILL_CI`` is set, that is a failure instead."""
@@ -65,3 +67,23 @@ def waxbill(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def simulators(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
+    """Makes simulators: ``simulators("NOWEB", WAXBILL_MOCK_READ_SECONDS="0")``."""
+    made: list[Simulator] = []
+
+    def make(engine: str = "WEBJS", **environment: str) -> Simulator:
+        made.append(Simulator(tmp_path / str(len(made)), engine, environment))
+        return made[-1]
+
+    yield make
+    for simulator in made:
+        simulator.server.close()
+
+
+@pytest.fixture(params=ENGINES)
+def each(request: pytest.FixtureRequest, simulators: Callable[..., Simulator]) -> Simulator:
+    """A simulator in each of the four dialects."""
+    return simulators(request.param)

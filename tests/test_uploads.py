@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import struct
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,20 +10,9 @@ import pytest
 
 from waxbill.testing import ServerProcess
 
+from .making import png
+
 Serve = Callable[..., ServerProcess]
-
-
-def png(width: int = 1) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, 1, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(width + 1)))
-        + chunk(b"IEND", b"")
-    )
 
 
 def form(*parts: tuple[str, bytes | str] | tuple[str, bytes, str, str]) -> dict[str, Any]:
@@ -87,7 +74,7 @@ def test_a_document_keeps_its_name_and_an_upload_may_be_larger_than_a_json_body(
         ([("session", "s"), ("file", b"\x89PNG", "a.png", "image/png")], 400),  # no chatId
         ([("session", "s"), ("chatId", "49301234567"), ("file", b"", "a.png", "image/png")], 400),  # an empty file
         ([("session", "no"), ("chatId", "49301234567"), ("file", b"x", "a.png", "image/png")], 404),
-        ([("session", "s"), ("chatId", "49301234567"), ("file", bytes(3 * 1024 * 1024 + 10), "a.png", "image/png")], 413),
+        ([("session", "s"), ("chatId", "49301234567"), ("file", bytes(3 * 2**20 + 10), "a.png", "image/png")], 413),
         ([("session", "s"), ("session.name", "s"), ("chatId", "49301234567")], 400),
         ([("session", "s"), ("chatId", "49301234567"), ("file.data", "upload:0123456789abcdef01234567")], 400),
     ],

@@ -35,9 +35,9 @@ def environment(settings: Settings, engine: str, browser: str | None) -> WAHAEnv
         version=WAHA_VERSION,
         engine=engine,
         tier=f"waxbill {__version__}",
-        browser=browser,
+        browser=browser or "",
         platform=f"{system.sysname.lower()}/{machine}",
-        worker=WorkerInfo(id=settings.core.worker_id or None),
+        worker=WorkerInfo(id=settings.core.worker_id),
     )
 
 

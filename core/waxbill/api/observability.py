@@ -61,7 +61,7 @@ def get_status(call: Call) -> ServerStatusResponse:
     return ServerStatusResponse(
         startTimestamp=int(started * 1000),
         uptime=int((time.time() - started) * 1000),
-        worker=WorkerInfo(id=call.server.settings.core.worker_id or None),
+        worker=WorkerInfo(id=call.server.settings.core.worker_id),
     )
 
 

@@ -10,14 +10,14 @@ class PingResponse(Answer):
 
 
 class WorkerInfo(Answer):
-    id: str | None = None
+    id: str = ""
 
 
 class WAHAEnvironment(Answer):
     version: str
     engine: str
     tier: str
-    browser: str | None
+    browser: str
     platform: str
     worker: WorkerInfo
 

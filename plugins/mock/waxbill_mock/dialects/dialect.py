@@ -43,6 +43,8 @@ class Dialect:
     #: A status may be for some contacts only.
     status_takes_contacts = False
     finds_channels_by_invite = True
+    #: Whether there is a page to take a screenshot of, also when no QR code is shown.
+    has_screen = False
     #: The order of chats where none is asked for.
     chats_sorted_by = "conversationTimestamp"
     chats_ascending = False
@@ -89,9 +91,13 @@ class Dialect:
             "from": message.chat,
             "fromMe": message.from_me,
             "source": message.source,
-            "body": self.body(message),
+            # The document wants texts here where engines send null or nothing: empty ones satisfy both.
+            "to": "",
+            "participant": message.participant or "",
+            "body": self.body(message) or "",
             "hasMedia": has_media,
             "media": message.media if has_media else None,
+            "mediaUrl": "",
             **self._acknowledged(message),
             "location": self._location(message),
             "vCards": message.content.vcards if message.content and message.content.vcards else None,
@@ -173,7 +179,7 @@ class Dialect:
             "id": self.message_id(me, message),
             "from": message.chat,
             "to": message.chat,
-            "participant": reader or message.participant,
+            "participant": reader or message.participant or "",
             "fromMe": message.from_me,
             "ack": level,
             "ackName": ACK_NAMES[level],
@@ -329,7 +335,7 @@ class Dialect:
 
     #: What ``state.change`` tells when the account is connected, and the engine's own event for it.
     connected: ClassVar[Any] = "CONNECTED"
-    connected_event: ClassVar[tuple[str, Any]] = ("change_state", "CONNECTED")
+    connected_event: ClassVar[tuple[str, Any]] = ("change_state", {"state": "CONNECTED"})
     #: The engine's own event for a message that came in.
     message_event = "message"
 

@@ -53,7 +53,7 @@ class Gows(Protocol):
         shown = self._common(me, message)
         group = message.chat.endswith("@g.us")
         sender = self._author(me, message)
-        shown["to"] = shown["participant"] = sender if group else None
+        shown["to"] = shown["participant"] = sender if group else ""
         if quoted is not None:
             shown["replyTo"] = self._reply_to(me, quoted, self._content(me, quoted))
         shown["_data"] = self._engine_message(me, message, quoted)
@@ -103,7 +103,7 @@ class Gows(Protocol):
     def ack(self, me: Identity, message: Message, level: int, *, reader: str | None = None) -> dict[str, Any]:
         payload = super().ack(me, message, level, reader=reader)
         if reader is None:
-            payload["to"] = payload["participant"] = None
+            payload["to"] = payload["participant"] = ""
         return {**payload, "_data": {"MessageIDs": [message.key], "Chat": protocol_id(message.chat)}}
 
     def vote(self, me: Identity, action: Message, poll: Message, vote: Vote, *, readable: bool) -> dict[str, Any]:

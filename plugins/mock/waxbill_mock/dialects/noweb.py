@@ -23,8 +23,8 @@ class Noweb(Protocol):
     refuses = frozenset(
         {
             "send_buttons_reply", "send_poll_vote", "send_event", "delete_chat", "clear_messages", "get_about",
-            "block_contact", "unblock_contact", "delete_group", "passkey_challenge", "passkey_assertion",
-            "passkey_confirmation", "passkey_confirm",
+            "block_contact", "unblock_contact", "delete_group", "follow_channel", "unfollow_channel", "mute_channel",
+            "unmute_channel", "passkey_challenge", "passkey_assertion", "passkey_confirmation", "passkey_confirm",
         }
     )  # fmt: skip
     silent = frozenset({"message.waiting", "chat.archive", "group.leave", "event.response", "event.response.failed"})
@@ -35,8 +35,6 @@ class Noweb(Protocol):
 
     def message(self, me: Identity, message: Message, quoted: Message | None) -> dict[str, Any]:
         shown = self._common(me, message)
-        if message.participant is not None:
-            shown["participant"] = message.participant
         if message.chat.endswith("@g.us"):
             shown["to"] = message.chat
         if quoted is not None:

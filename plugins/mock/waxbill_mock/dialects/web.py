@@ -34,6 +34,8 @@ def type_of(message: Message) -> str:
 class Web(Dialect):
     """WEBJS and WPP."""
 
+    has_screen = True
+
     def _ends(self, me: Identity, message: Message) -> dict[str, str]:
         """``from`` is who sent it and ``to`` the other side, so they change places for own messages."""
         if message.from_me:

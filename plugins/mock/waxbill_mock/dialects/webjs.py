@@ -56,8 +56,6 @@ class Webjs(Web):
     def message(self, me: Identity, message: Message, quoted: Message | None) -> dict[str, Any]:
         shown = self._common(me, message)
         shown |= self._ends(me, message)
-        if message.participant is not None:
-            shown["participant"] = message.participant
         shown["vCards"] = shown["vCards"] or []
         if quoted is not None:
             shown["replyTo"] = self._reply_to(me, quoted, {"body": self.body(quoted), "type": type_of(quoted)})
@@ -130,7 +128,6 @@ class Webjs(Web):
             return {**super().ack(me, message, level, reader=reader), "from": me.own}
         # The library tells the whole message with its new level.
         return {
-            "participant": None,
             **self.message(me, message, None),
             **super().ack(me, message, level),
             "from": me.own,

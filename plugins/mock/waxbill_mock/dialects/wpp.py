@@ -37,7 +37,7 @@ class Wpp(Web):
             "event.response.failed", "label.upsert", "label.deleted", "call.accepted", "call.rejected",
         }
     )  # fmt: skip
-    connected_event: ClassVar[tuple[str, Any]] = ("onStateChange", "CONNECTED")
+    connected_event: ClassVar[tuple[str, Any]] = ("onStateChange", {"state": "CONNECTED"})
     message_event = "onAnyMessage"
     finds_channels_by_invite = False
     repeats_own_joins = False
@@ -45,9 +45,8 @@ class Wpp(Web):
     def message(self, me: Identity, message: Message, quoted: Message | None) -> dict[str, Any]:
         shown = self._common(me, message)
         shown |= self._ends(me, message)
-        shown["participant"] = message.participant
         shown["location"] = shown["vCards"] = None
-        shown["mediaUrl"] = message.media.url if message.media is not None else None
+        shown["mediaUrl"] = (message.media.url if message.media is not None else None) or ""
         if quoted is not None:
             reply = self._reply_to(me, quoted, {"body": self.body(quoted), "type": type_of(quoted)})
             assert reply is not None
@@ -85,7 +84,7 @@ class Wpp(Web):
         return {"after": parsed, "before": parsed, "revokedMessageId": message.key}
 
     def reaction(self, me: Identity, action: Message, message: Message, text: str) -> dict[str, Any]:
-        payload = {**super().reaction(me, action, message, text), "source": None}
+        payload = super().reaction(me, action, message, text)
         data = {"msgId": payload["reaction"]["messageId"], "reactionText": text, "timestamp": action.at_ms}
         return {**payload, "_data": data}
 

@@ -56,7 +56,7 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
             self.messages.add(db, message)
             shown = self._shown(message, quoted)
             if waiting:
-                self._tell("message.waiting", {**shown, "media": None, "body": None}, chat)
+                self._tell("message.waiting", {**shown, "media": None, "body": ""}, chat)
             else:
                 for event in ("message", "message.any"):
                     self.host.emit(event, shown, chat=chat)

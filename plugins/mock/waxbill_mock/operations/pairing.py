@@ -149,9 +149,10 @@ class Pairing(ProfileOperations):
     def screenshot(self) -> tuple[str, bytes]:
         from waxbill.qr import png
 
-        if not self._qr:
-            raise Unprocessable("The simulator has a picture only while it shows a QR code.")
-        return "image/png", png(self._qr)
+        if not self._qr and not self._dialect.has_screen:
+            raise Unprocessable(f"The engine {self._dialect.engine} has a picture only while it shows a QR code.")
+        # There is no page to show: where WhatsApp Web would be, a code says who is logged in.
+        return "image/png", png(self._qr or f"{self.me.push_name} ({self.me.own})")
 
 
 def _base64url(data: bytes) -> str:

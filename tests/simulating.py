@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import falcon.testing
-import pytest
 
 from waxbill import hookimpl
 from waxbill.app import Server, create_app
 from waxbill.builtin import load_plugins
+from waxbill.events import encode
 from waxbill.settings import Settings
 
 ENGINES = ("WEBJS", "WPP", "NOWEB", "GOWS")
@@ -34,7 +35,14 @@ class Simulator(falcon.testing.TestClient):
 
     session = "s"
 
-    def __init__(self, folder: Path, engine: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        engine: str,
+        environment: dict[str, str],
+        pair: Callable[[Simulator], None] | None = None,
+    ) -> None:
+        self.walk: Any = None
         self.engine = engine
         self._collector = Collector()
         settings = Settings(
@@ -49,12 +57,15 @@ class Simulator(falcon.testing.TestClient):
         self.server = Server(settings, load_plugins(settings, [("collector", self._collector)]))
         super().__init__(create_app(self.server))
         self.server.start()
-        self.begin(self.session)
+        self.begin(self.session, pair)
 
-    def begin(self, session: str, **config: Any) -> None:
-        """Creates and pairs a session."""
+    def begin(self, session: str, pair: Callable[[Simulator], None] | None = None, **config: Any) -> None:
+        """Creates a session and pairs it, in the way given or as the settings have it."""
         created = self.simulate_post("/api/sessions", json={"name": session, "config": config})
         assert created.status_code == 201, created.text
+        if pair is not None:
+            self.run_until(lambda: self.server.sessions.get(session).status == "SCAN_QR_CODE")
+            pair(self)
         self.run_until(lambda: self.server.sessions.get(session).status == "WORKING")
 
     def run_until(self, reached: Callable[[], bool], timeout_seconds: float = 5.0) -> None:
@@ -69,6 +80,10 @@ class Simulator(falcon.testing.TestClient):
     def events(self, *names: str) -> list[dict[str, Any]]:
         """The events so far, of these names (all without names), oldest first."""
         return [event for event in self._collector.events if not names or event["event"] in names]
+
+    def events_as_json(self) -> list[dict[str, Any]]:
+        """All events so far, as receivers of webhooks read them."""
+        return [json.loads(encode(event)) for event in self._collector.events]
 
     def event(self, name: str) -> dict[str, Any]:
         """The last event of a name; waits for it if there is none yet."""
@@ -93,23 +108,3 @@ class Simulator(falcon.testing.TestClient):
         if not answer.content:
             return None
         return answer.json if answer.headers["content-type"].startswith("application/json") else answer.text
-
-
-@pytest.fixture
-def simulators(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
-    """Makes simulators: ``simulators("NOWEB", WAXBILL_MOCK_READ_SECONDS="0")``."""
-    made: list[Simulator] = []
-
-    def make(engine: str = "WEBJS", **environment: str) -> Simulator:
-        made.append(Simulator(tmp_path / str(len(made)), engine, environment))
-        return made[-1]
-
-    yield make
-    for simulator in made:
-        simulator.server.close()
-
-
-@pytest.fixture(params=ENGINES)
-def each(request: pytest.FixtureRequest, simulators: Callable[..., Simulator]) -> Simulator:
-    """A simulator in each of the four dialects."""
-    return simulators(request.param)
