@@ -19,17 +19,15 @@ EVENTS: dict[str, str] = _FACTS["events"]
 ENGINES: dict[str, list[str]] = _FACTS["engines"]
 
 #: Where WAHA itself does not send what its document says.
-_MENDED = {
+MENDED = {
     ("SessionInfo", "presence"): ("string?!", "a word, null when it is not known; the document has an object"),
     ("SessionInfo", "me"): ("MeInfo?", "null when nobody is logged in"),
     ("WAMessage", "ack"): ("-1|0|1|2|3|4?!", "null in channels"),
     ("WAMessageEditedBody", "ack"): ("-1|0|1|2|3|4?!", "null in channels"),
-    ("ChatPictureResponse", "url"): ("string?!", "null where there is no picture"),
-    ("MyProfile", "picture"): ("string?!", "null where there is no picture"),
     ("ChatSummary", "lastMessage"): ("WAMessage?!", "null in a chat without messages"),
     ("Channel", "subscribersCount"): ("number?!", "null where the engine does not know"),
 }
-for (_type, _member), (_kind, _) in _MENDED.items():
+for (_type, _member), (_kind, _) in MENDED.items():
     TYPES[_type][_member] = _kind
 
 _PLAIN: dict[str, Any] = {

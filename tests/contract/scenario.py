@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import wave
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..making import png
 
 PNG = base64.b64encode(png()).decode()
 FILE = {"data": PNG, "mimetype": "image/png", "filename": "a.png"}
-ANA, BO, NOBODY = "49301234567@c.us", "49301234568@c.us", "00012345678@c.us"
+ANA, BO, CY, NOBODY = "49301234567@c.us", "49301234568@c.us", "49301234569@c.us", "00012345678@c.us"
 CONTROL = "/api/waxbill/mock/s"
 
 
@@ -34,6 +35,24 @@ def sound() -> str:
         file.setframerate(8000)
         file.writeframes(bytes(1600))
     return base64.b64encode(buffer.getvalue()).decode()
+
+
+def pair(call: Any, engine: str) -> None:
+    """Pairs the session in every way that the engine has."""
+    call("GET", "/api/s/auth/qr")
+    call("POST", "/api/s/auth/request-code", {"phoneNumber": "49301234567"})
+    if engine == "GOWS":
+        call("POST", f"{CONTROL}/passkey", {"confirm": True})
+    challenge = call("GET", "/api/s/auth/passkey/challenge")
+    signed = base64.urlsafe_b64encode(json.dumps({"challenge": challenge.get("challenge")}).encode()).decode()
+    credential = challenge["allowCredentials"][0]["id"] if engine == "GOWS" else "none"
+    response = {"clientDataJSON": signed, "authenticatorData": "", "signature": ""}
+    body = {"id": credential, "rawId": credential, "type": "public-key", "response": response}
+    call("POST", "/api/s/auth/passkey", body)
+    call("GET", "/api/s/auth/passkey/confirmation")
+    call("POST", "/api/s/auth/passkey/confirm")
+    if engine != "GOWS":
+        call("POST", f"{CONTROL}/scan")
 
 
 class Scenario:
@@ -84,6 +103,8 @@ class Scenario:
         self.get("/api/sessions/s/me")
         self.delete("/api/sessions/other")
         self.get("/api/screenshot", session="s")
+        self.get("/api/sessions/s/capping")
+        self.get("/api/sessions/s/timelock")
 
     def sends(self) -> None:
         text = self.send("sendText", text="hi")
@@ -189,6 +210,19 @@ class Scenario:
         self.delete(f"{place}/picture")
         self.put(f"{place}/settings/security/info-admin-only", {"adminsOnly": True})
         self.put(f"{place}/settings/security/messages-admin-only", {"adminsOnly": True})
+        for setting, member in (
+            ("member-add-mode", "membersCanAddNewMember"),
+            ("member-share-history-mode", "membersCanShareHistory"),
+            ("membership-approval", "newMembersApprovalRequired"),
+        ):
+            self.put(f"{place}/settings/security/{setting}", {member: True})
+            assert self.get(f"{place}/settings/security/{setting}") == {member: True}
+        for answer in ("approve", "reject"):
+            self.post(f"{CONTROL}/groups/{group}/join-requests", {"from": CY})
+            assert [each["requesterId"] for each in self.get(f"{place}/participants/join-requests")] == [CY]
+            self.post(f"{place}/participants/join-requests/{answer}", {"participants": [{"id": CY}]})
+            assert self.get(f"{place}/participants/join-requests") == []
+            self.post(f"{place}/participants/remove", {"participants": [{"id": CY}]})
         for path in ("participants/add", "admin/promote", "admin/demote", "participants/remove"):
             self.post(f"{place}/{path}", {"participants": [{"id": BO}]})
         self.post(f"{place}/invite-code/revoke")
@@ -257,6 +291,8 @@ class Scenario:
         self.get("/api/apps", session="s")
         self.get(f"/api/apps/{app['id']}")
         self.put(f"/api/apps/{app['id']}", app)
+        self.post(f"/api/apps/{app['id']}/purge")
+        self.post("/api/apps/calls/s/purge")
         self.delete(f"/api/apps/{app['id']}")
         self.post("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "ping"})
 

@@ -42,7 +42,7 @@ class ChatOperations(Chatting):
             {
                 "id": chat.id,
                 "name": self._named(chat).name,
-                "picture": self._picture_of(chat.id),
+                "picture": self._picture_of(chat.id) or "",
                 "lastMessage": None if last is None else self._shown(last, media=False),
                 "_chat": self._dialect.chat(self.me, chat, last),
             }
@@ -79,7 +79,7 @@ class ChatOperations(Chatting):
         return self._picture_url(chat, contact.picture) if contact else None
 
     def get_chat_picture(self, chat: str, *, refresh: bool = False) -> ChatPictureResponse:
-        return ChatPictureResponse(url=self._picture_of(chat))
+        return ChatPictureResponse(url=self._picture_of(chat) or "")
 
     # -- messages
 

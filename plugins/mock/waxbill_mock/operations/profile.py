@@ -21,7 +21,7 @@ class ProfileOperations(Base):
     """The account itself."""
 
     def get_profile(self) -> MyProfile:
-        picture = self._picture_url(self.me.own, self.me.picture)
+        picture = self._picture_url(self.me.own, self.me.picture) or ""
         return MyProfile(id=self.me.own, name=self.me.push_name, picture=picture)
 
     def set_profile_name(self, name: str) -> Result:
