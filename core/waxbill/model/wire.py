@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, dataclass_transform
 
 import msgspec
 
+_MOST = 2**53 - 1  # the largest whole number that every JSON reader has
+
 if TYPE_CHECKING:
     #: A whole number.
     Whole = int
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 else:
     # Clients whose numbers are all floats send 10.0 for 10; Request makes an int of it.
     Whole = int | float
-    Count = Annotated[int, msgspec.Meta(ge=0)] | Annotated[float, msgspec.Meta(ge=0)]
+    Count = Annotated[int, msgspec.Meta(ge=0, le=_MOST)] | Annotated[float, msgspec.Meta(ge=0, le=_MOST)]
 
 
 class _KeywordOnly(msgspec.StructMeta):
