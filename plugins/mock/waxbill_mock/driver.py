@@ -21,6 +21,9 @@ from .settings import MockSettings
 class MockAccount(Incoming, CallOperations, ChannelOperations, ContactOperations, GroupOperations, LabelOperations):
     """One simulated account: every area's operations together."""
 
+    def _join_peers(self) -> None:
+        self._peers[self.me.own] = self
+
 
 def supported(engine: str) -> frozenset[str]:
     """The operations that the simulator has as this engine."""
@@ -35,10 +38,11 @@ class MockDriver(Driver):
         self._settings = settings.part(MockSettings)
         self._dialect = dialect(self.engine)
         self._store = store
+        self._peers: dict[str, MockAccount] = {}
         store.migrate("mock", SCHEMA)
 
     def account(self, host: SessionHost) -> Account:
-        return MockAccount(host, self._settings, self._dialect)
+        return MockAccount(host, self._settings, self._dialect, self._peers)
 
     def forget(self, session: str) -> None:
         with self._store.write() as db:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -30,6 +30,9 @@ from ..account.reactions import reactions
 from ..dialects.dialect import Dialect
 from ..settings import MockSettings
 
+if TYPE_CHECKING:
+    from ..driver import MockAccount
+
 #: How long a status can be seen.
 STATUS_MS = 24 * 60 * 60 * 1000
 STATUS = "status@broadcast"
@@ -47,8 +50,12 @@ def refusals() -> Iterator[None]:
 class Base(Account):
     """One simulated account. Its timers run in the server's loop; every method may be called by any thread."""
 
-    def __init__(self, host: SessionHost, settings: MockSettings, dialect: Dialect) -> None:
+    def __init__(
+        self, host: SessionHost, settings: MockSettings, dialect: Dialect, peers: dict[str, MockAccount]
+    ) -> None:
         super().__init__(host)
+        #: The accounts of this server that work now, by their own ids: they reach each other.
+        self._peers = peers
         self._settings = settings
         self._dialect = dialect
         #: Events that the engine does not tell, as this session is configured.
@@ -70,6 +77,7 @@ class Base(Account):
         self.channels = Channels(self.me.id)
 
     def stop(self) -> None:
+        self._peers.pop(self.me.own, None)
         with self._lock:
             self._stopped = True
             for timer in self._timers.values():
@@ -169,10 +177,18 @@ class Base(Account):
             if key and self.messages.get(db, message.key, 0) is not None:
                 raise Unprocessable(f"A message has the id '{message.key}' already; get one from new-message-id.")
             self.messages.add(db, message)
+            peer = self._peer(chat)
+            if peer is not None:
+                peer.receive_of(self, message)
             if self.host.wants("message.any"):
                 self.host.emit("message.any", self._shown(message, quoted), chat=chat)
         self._sent()
         return self._published(message), quoted
+
+    def _peer(self, chat: str) -> MockAccount | None:
+        """The account of this server behind a person's chat, if there is one."""
+        peer = self._peers.get(chat)
+        return None if peer is None or peer.me.own == self.me.own else peer
 
     def _sent(self) -> None:
         """For what follows a send."""

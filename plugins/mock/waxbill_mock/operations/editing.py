@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from waxbill.model import ids
 from waxbill.model.chats import EditMessageRequest, PinMessageRequest
@@ -16,6 +16,9 @@ from ..account.messages import Message
 from ..account.reactions import Vote, react, vote
 from .base import STATUS, Base
 
+if TYPE_CHECKING:
+    from ..driver import MockAccount
+
 _CAPTIONED = ("text", "image", "video", "document")
 _PIN_SECONDS = (86400, 604800, 2592000)
 _EDIT_MS = 15 * 60 * 1000
@@ -23,6 +26,15 @@ _EDIT_MS = 15 * 60 * 1000
 
 class Editing(Base):
     """Changes of messages, by the API, by the own phone and by others alike."""
+
+    def _at_peer(self, message: Message, who: str | None = None) -> tuple[MockAccount | None, Message | None]:
+        """The account of this server that has the same message, and that message; for what this account does to it.
+
+        ``who`` does it; without one it is whoever sent the message.
+        """
+        ours = message.from_me if who is None else who == self.me.own
+        peer = self._peer(message.chat) if ours else None
+        return peer, peer._find(message.key) if peer else None
 
     # -- edit
 
@@ -50,6 +62,9 @@ class Editing(Base):
                 found.source = source
                 payload = self._dialect.edited(self.me, self._shown(found), found, ids.new_message_key())
                 self.host.emit("message.edited", payload, chat=found.chat)
+            peer, theirs = self._at_peer(found)
+            if peer is not None and theirs is not None:
+                peer._edit(theirs, text, "app")
         return found
 
     # -- delete for everyone
@@ -81,6 +96,9 @@ class Editing(Base):
                 gone.source, gone.at_ms = source, now
                 payload = self._dialect.revoked(self.me, before, self._shown(gone), gone, ids.new_message_key())
                 self.host.emit("message.revoked", payload, chat=found.chat)
+            peer, theirs = self._at_peer(found)
+            if peer is not None and theirs is not None:
+                peer._revoke(theirs, "app")
 
     # -- reactions
 
@@ -102,6 +120,9 @@ class Editing(Base):
                 self.host.emit(
                     "message.reaction", self._dialect.reaction(self.me, action, found, text), chat=found.chat
                 )
+            peer, theirs = self._at_peer(found, who)
+            if peer is not None and theirs is not None:
+                peer._react(theirs, who, text, "app", at_ms)
 
     def _action(self, found: Message, who: str, source: str, at_ms: int) -> Message:
         """What somebody did to a message, as a message of its own; it is not kept."""
@@ -146,6 +167,9 @@ class Editing(Base):
             if self.host.wants(event):
                 payload = self._dialect.vote(self.me, action, found, Vote(who, chosen, now), readable=readable)
                 self._tell(event, payload, found.chat)
+            peer, theirs = self._at_peer(found, who)
+            if peer is not None and theirs is not None:
+                peer._vote(theirs, who, chosen, "app")
         return action
 
     # -- star and pin

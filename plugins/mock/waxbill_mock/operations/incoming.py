@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
+
+import msgspec
 
 from waxbill.model import ids
 from waxbill.model.errors import Unprocessable, ValidationFailed
@@ -12,6 +15,7 @@ from ..account.content import Content, Media
 from ..account.identity import person
 from ..account.messages import Message
 from ..account.reactions import votes
+from .base import Base
 from .chats import ChatOperations
 from .presence import PresenceOperations
 from .statuses import StatusOperations
@@ -31,6 +35,7 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
         reply_to: str | None = None,
         content: Content | None = None,
         waiting: bool = False,
+        key: str | None = None,
     ) -> Any:
         """Somebody writes; answers the message as its events show it.
 
@@ -38,7 +43,7 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
         """
         chat = person(chat)
         message = self._message(chat, kind, body, from_me=False, source="app", content=content)
-        message.push_name = push_name
+        message.push_name, message.key = push_name, key or message.key
         if ids.kind(chat) in ("group", "status"):
             if sender is None:
                 raise ValidationFailed("participant must say who writes, in a group and in a status")
@@ -64,6 +69,31 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
                     self.host.emit("engine.event", {"event": self._dialect.message_event, "data": shown["_data"]})
             self._stops_typing(chat, writer)
         return shown
+
+    def receive_of(self, sender: Base, message: Message) -> None:
+        """Another account of this server has written: the same message, as this side has it."""
+        known = self.contacts.get(self.host.store.read(), sender.me.own)
+        if known is not None and known.blocked:
+            return  # WhatsApp tells nobody
+        content = message.content and msgspec.structs.replace(message.content)
+        if content is not None and content.media is not None:
+            content.media = self._linked(sender, content.media)
+        self.receive(
+            sender.me.own,
+            message.kind,
+            message.body,
+            push_name=sender.me.push_name,
+            reply_to=message.quoted,
+            content=content,
+            key=message.key,
+        )
+
+    def _linked(self, sender: Base, media: Media) -> Media:
+        """The file of another account's message, as this account's own."""
+        name = os.urandom(12).hex()
+        self._media_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.link(sender._media_folder / media.path, self._media_folder / name)
+        return msgspec.structs.replace(media, path=name)
 
     def write_on_phone(self, chat: str, text: str, *, reply_to: str | None = None) -> Any:
         """The account's own phone sends a text."""

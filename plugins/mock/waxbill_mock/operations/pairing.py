@@ -34,12 +34,16 @@ class Pairing(ProfileOperations):
 
     def _connected(self) -> None:
         self.host.set_me(self._me_info())
+        self._join_peers()
         self.host.set_status(WORKING)
         self.host.emit("state.change", self._dialect.connected)
         if self.host.wants("engine.event"):
             event, data = self._dialect.connected_event
             self.host.emit("engine.event", {"event": event, "data": data})
         self._working()
+
+    def _join_peers(self) -> None:
+        """From now on other accounts of this server reach this one."""
 
     def _working(self) -> None:
         """For areas that begin something when the session works."""
