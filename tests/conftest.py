@@ -74,8 +74,8 @@ def simulators(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
     """Makes simulators: ``simulators("NOWEB", WAXBILL_MOCK_READ_SECONDS="0")``."""
     made: list[Simulator] = []
 
-    def make(engine: str = "WEBJS", **environment: str) -> Simulator:
-        made.append(Simulator(tmp_path / str(len(made)), engine, environment))
+    def make(engine: str = "WEBJS", pair: Callable[[Simulator], None] | None = None, **environment: str) -> Simulator:
+        made.append(Simulator(tmp_path / str(len(made)), engine, environment, pair))
         return made[-1]
 
     yield make

@@ -66,6 +66,7 @@ class Simulator(falcon.testing.TestClient):
         if pair is not None:
             self.run_until(lambda: self.server.sessions.get(session).status == "SCAN_QR_CODE")
             pair(self)
+            return
         self.run_until(lambda: self.server.sessions.get(session).status == "WORKING")
 
     def run_until(self, reached: Callable[[], bool], timeout_seconds: float = 5.0) -> None:

@@ -157,6 +157,7 @@ def walk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def pairing(simulator: Simulator) -> None:
     walk = simulator.walk = Walk(simulator)
     pair(walk.call, simulator.engine)
+    simulator.run_until(lambda: simulator.server.sessions.get("s").status == "WORKING")
 
 
 def test_every_operation_answers_as_the_contract_says(walk: Walk) -> None:
