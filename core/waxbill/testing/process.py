@@ -76,6 +76,7 @@ class ServerProcess:
 
     def start(self) -> ServerProcess:
         """Starts the process and waits until it listens; raises RuntimeError with its log when it does not."""
+        self._lines.clear()
         self._process = subprocess.Popen(  # noqa: S603
             [*self._command, "serve"],
             env=self.environment,
@@ -156,7 +157,6 @@ class ServerProcess:
     def restart(self) -> ServerProcess:
         """Stops the server and starts it again on the same store."""
         self.stop()
-        self._lines.clear()
         return self.start()
 
     def __enter__(self) -> ServerProcess:
