@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import logging
@@ -57,6 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(settings: Settings, arguments: list[str] | None) -> int:
+    if (sys.argv[1:] if arguments is None else arguments) == ["serve"]:
+        return _serve(settings)  # without argparse, which a server would keep in memory for nothing
+    import argparse
+
     parser = argparse.ArgumentParser(
         "waxbill", description="The WAHA-compatible WhatsApp HTTP API that fits in 512 MB."
     )

@@ -8,13 +8,14 @@ gain arguments without breaking old plugins. One that raises is named in the log
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pluggy
 
 if TYPE_CHECKING:
+    import argparse
+
     import falcon
 
     from .app import Server

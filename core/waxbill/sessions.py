@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET
 
+from .media.files import remove_tree
 from .model import ids
 from .model.errors import NotFound, Unprocessable, ValidationFailed, WrongState
 from .model.events import select
@@ -420,9 +420,7 @@ class Sessions:
         if self.driver is not None:
             self.driver.forget(session.name)
         self.files.forget(session.name)
-        folder = self.folder_of(session.name)
-        if folder.exists():
-            shutil.rmtree(folder)
+        remove_tree(self.folder_of(session.name))
 
     def _set_running(self, session: Session, running: bool) -> None:
         with self.store.write() as db:

@@ -1,7 +1,6 @@
 """The reference: the OpenAPI document at /-json and an interactive page of it at /, behind a password of its own."""
 
 import base64
-import gzip
 import importlib.util
 import sys
 from _operator import _compare_digest as compare_digest  # see keys.py
@@ -76,6 +75,8 @@ def get_asset(call: Call, file: str) -> Reply:
     path = _asset(file) if file in _ASSETS else None
     if path is None:
         raise NotFound(f"Cannot GET /-assets/{file[:80]}")
+    import gzip
+
     data = path.read_bytes()
     return _zipped(call, data if path.suffix == ".gz" else gzip.compress(data), _ASSETS[file])
 
@@ -91,11 +92,14 @@ def _zipped(call: Call, data: bytes, content_type: str) -> Reply:
     """Compressed bytes as they are, or unpacked for a client that wants that."""
     if "gzip" in (call.request.get_header("Accept-Encoding") or ""):
         return Reply(data, content_type, headers={"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
+    import gzip
+
     return Reply(gzip.decompress(data), content_type, headers={"Vary": "Accept-Encoding"})
 
 
 def document(server: "Server") -> bytes:
     """The OpenAPI document, compressed. A process of its own makes it once: here it would cost several MB for good."""
+    import gzip
     import subprocess  # 1 MB
 
     path = server.settings.core.store_dir / "openapi.json.gz"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import os
 
 from ..model.sessions import RetriesConfiguration
 
@@ -31,7 +31,7 @@ def delay_seconds(retries: RetriesConfiguration | None, failed: int) -> float | 
         case "linear":
             delay = first * failed
         case "exponential":
-            delay = first * 2.0 ** min(failed - 1, 30) * (1 + random.uniform(0, _JITTER))  # noqa: S311
+            delay = first * 2.0 ** min(failed - 1, 30) * (1 + _JITTER * os.urandom(1)[0] / 255)
         case _:
             delay = first
     return min(delay, LONGEST_SECONDS)

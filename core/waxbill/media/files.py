@@ -10,7 +10,6 @@ import binascii
 import logging
 import os
 import re
-import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
@@ -41,6 +40,14 @@ class Taken(msgspec.Struct, frozen=True):
     filename: str | None
 
 
+def remove_tree(folder: Path) -> None:
+    """Removes a folder with everything in it, if it is there."""
+    if folder.exists():
+        import shutil  # it brings bz2 and lzma
+
+        shutil.rmtree(folder)
+
+
 class Files:
     """The media folder of a server. Any thread may call it; ``take`` may wait for the network."""
 
@@ -57,9 +64,9 @@ class Files:
 
     def clean(self) -> None:
         """For the start: removes what the last run left half taken, and what it published unless that is kept."""
-        shutil.rmtree(self._incoming, ignore_errors=True)
+        remove_tree(self._incoming)
         if self._core.files_lifetime_seconds:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_tree(self.folder)
 
     def take(
         self,
@@ -177,6 +184,8 @@ class Files:
             try:
                 os.link(source, target)  # no copy where both are on one file system
             except OSError:
+                import shutil
+
                 shutil.copyfile(source, target)
             lifetime = self._core.files_lifetime_seconds
             if lifetime:
@@ -193,4 +202,4 @@ class Files:
 
     def forget(self, session: str) -> None:
         """Removes what was published for a session."""
-        shutil.rmtree(self.folder / session, ignore_errors=True)
+        remove_tree(self.folder / session)
