@@ -37,6 +37,7 @@ from .api import (
 from .api import sessions as sessions_api
 from .api.access import Access, generated_digest
 from .api.operation import Area, LoopThread, encode, preflight, resources
+from .api.router import Router
 from .apikeys import ApiKeys
 from .apps import Apps
 from .clock import Clock
@@ -216,7 +217,7 @@ class Server:
 
 def create_app(server: Server) -> falcon.App[Any, Any]:
     """The WSGI application of a server: WAHA's API and what plugins add."""
-    app: falcon.App[Any, Any] = falcon.App()
+    app: falcon.App[Any, Any] = falcon.App(router=Router())
     server.application = app
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
