@@ -21,6 +21,7 @@ from .api import (
     chatting,
     contacts,
     debug,
+    deliveries,
     files,
     groups,
     keys,
@@ -33,6 +34,7 @@ from .api import (
     profile,
     reference,
     statuses,
+    streams,
 )
 from .api import sessions as sessions_api
 from .api.access import Access, generated_digest
@@ -53,8 +55,11 @@ from .plugins import Plugins
 from .sessions import Sessions
 from .settings import Settings
 from .store import Store
+from .streams.hub import Hub
 
 log = logging.getLogger("waxbill")
+
+_PRUNE_SECONDS = 60.0
 
 #: The core's own areas of the API, in the order of WAHA's document.
 AREAS = [
@@ -78,6 +83,8 @@ AREAS = [
     files.area,
     observability.area,
     debug.area,
+    deliveries.area,
+    streams.area,
     reference.area,
 ]
 
@@ -103,13 +110,16 @@ class Server:
             plugins,
             self.clock,
             workers=core.hook_workers,
+            per_host=core.hook_per_host,
             timeout_seconds=core.hook_timeout_seconds,
+            strikes=core.hook_pause_after,
         )
+        self.hub = Hub(self.store, core.events_keep_seconds)
         self.sessions = Sessions(settings, self.store, self.clock, self.outbox)
         self.sessions.files = self.files
         self.api_keys = ApiKeys(self.store, self.sessions)
         self.access = Access(core, self.api_keys, generated_digest(self.store, core))
-        self.sessions.events = Events(self.store, self.outbox, plugins, self.environment)
+        self.sessions.events = Events(self.store, self.outbox, self.hub, plugins, self.environment)
         self._choose_driver()
         self.apps = Apps(core, self.sessions, self.api_keys, inline=self.inline)
         self.sessions.events.on_app_event = self.apps.called
@@ -204,10 +214,21 @@ class Server:
         self.sessions.load()
         self.lanes.start()
         self.sessions.start_kept()
+        self._prune()
+
+    def _prune(self) -> None:
+        """Lets go of events that are too old or too many, now and every minute."""
+        core = self.settings.core
+        try:
+            self.outbox.prune(core.events_keep_seconds, core.events_keep)
+        except sqlite3.Error as error:
+            log.error("The journal of events could not be shortened: %s", error)
+        self.clock.call_later(_PRUNE_SECONDS, self._prune)
 
     def close(self) -> None:
         """Stops the sessions, lets running deliveries end, and closes the store. No request may run any more."""
         self.sessions.stop_all()
+        self.hub.close()
         self.plugins.call("waxbill_shutdown", server=self)
         if self.driver is not None:
             self.driver.close()

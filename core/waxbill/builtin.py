@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import drivers
-from .delivery.http import HttpTransport, WahaHeaders
+from .delivery.http import HttpTransport, StandardHeaders, WahaHeaders
 from .plugins import Plugins
 from .settings import Settings
 
@@ -16,6 +16,7 @@ def load_plugins(settings: Settings, extra: Iterable[tuple[str, Any]] = ()) -> P
     core = [
         ("core-drivers", drivers),
         ("core-headers", WahaHeaders()),
+        ("core-standard-headers", StandardHeaders(settings)),
         ("core-http", HttpTransport(settings)),
     ]
     plugins = Plugins(settings.core.disable_plugins, [*core, *extra])

@@ -80,16 +80,23 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
     command = commands.add_parser("openapi", help="print the OpenAPI document")
     command.set_defaults(run=lambda _: _openapi(settings))
 
+    from .remote import RemoteError, add_deliveries
+
+    add_deliveries(commands, settings)
     if not _is_own(arguments):
         _load(settings).call("waxbill_commands", commands=commands)
     parsed = parser.parse_args(arguments)
-    return int(parsed.run(parsed) or 0)
+    try:
+        return int(parsed.run(parsed) or 0)
+    except RemoteError as error:
+        print(f"waxbill: {error}", file=sys.stderr)
+        return 1
 
 
 def _is_own(arguments: list[str] | None) -> bool:
     """Whether the command is one of the core's: then plugins need not be asked for theirs."""
     given = sys.argv[1:] if arguments is None else arguments
-    return bool(given) and given[0] in ("serve", "plugins", "settings", "openapi", "--version")
+    return bool(given) and given[0] in ("serve", "plugins", "settings", "openapi", "deliveries", "--version")
 
 
 def _load(settings: Settings) -> Plugins:

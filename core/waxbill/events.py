@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .sessions import Session
     from .settings import Settings
     from .store import Store
+    from .streams.hub import Hub
 
 #: The WAHA version whose contract is served; clients compare it.
 WAHA_VERSION = "2026.7.1"
@@ -45,10 +46,11 @@ class Events:
     """Takes events, puts them into the outbox and tells those who listen live. Any thread may emit."""
 
     def __init__(
-        self, store: Store, outbox: Outbox, plugins: Plugins, environment: Callable[[], WAHAEnvironment]
+        self, store: Store, outbox: Outbox, hub: Hub, plugins: Plugins, environment: Callable[[], WAHAEnvironment]
     ) -> None:
         self._store = store
         self._outbox = outbox
+        self._hub = hub
         self._plugins = plugins
         self._environment = environment
         #: Called after the commit with a session and the payload of an event that one of its apps acts on.
@@ -56,8 +58,13 @@ class Events:
         self._hooked = plugins.implements("waxbill_event")
 
     def wanted(self, session: Session, event: str) -> bool:
-        """Whether a webhook or a plugin takes this event of this session."""
-        return self._hooked or bool(session.webhooks.get(event)) or event in session.app_events
+        """Whether a webhook, a stream, an app or a plugin takes this event of this session."""
+        return (
+            self._hooked
+            or bool(session.webhooks.get(event))
+            or event in session.app_events
+            or self._hub.interested(session.name, event)
+        )
 
     def emit(self, session: Session, event: str, payload: Any) -> None:
         """Makes the envelope and keeps it for each webhook that takes it, in the open transaction or one of its own."""
@@ -77,8 +84,11 @@ class Events:
         }
         lanes = session.webhooks.get(event, ())
         with self._store.write():
-            if lanes:
+            streamed = self._hub.interested(session.name, event)
+            if lanes or streamed:
                 self._outbox.put(envelope["id"], event, session.name, encode(envelope), lanes)
+            if streamed:
+                self._store.after_commit(self._hub.wake)
             if event in session.app_events:
                 self._store.after_commit(partial(self.on_app_event, session, payload))
             if self._hooked:

@@ -26,7 +26,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
-from .api.operation import NeedsThread, encode, too_large
+from .api.operation import HandOver, NeedsThread, encode, too_large
 
 if TYPE_CHECKING:
     from .app import Server
@@ -85,6 +85,14 @@ class _Channel(HTTPChannel):
         self.current_outbuf_count += len(data)
         self.total_outbufs_len += len(data)
         return len(data)
+
+    def release(self) -> socket.socket:
+        """Lets go of the connection for somebody else to go on with it."""
+        self.del_channel()
+        self.connected = False
+        self.requests.clear()
+        released: socket.socket = self.socket
+        return released
 
     def retract(self) -> None:
         """Replaces an answer that was made but not sent: what it promised could not be kept."""
@@ -226,6 +234,8 @@ class Loop:
                     except NeedsThread:
                         request.get_body_stream().seek(0)
                         self._threads.add_task(channel)
+                    except HandOver as hand_over:
+                        hand_over.take(channel.release())
                     else:
                         answered.append(channel)
         except sqlite3.Error as error:

@@ -301,6 +301,50 @@ class CoreSettings(msgspec.Struct, frozen=True):
             high=600,
         ),
     ] = 30.0
+    hook_total_seconds: Annotated[
+        float,
+        Setting(
+            "WAXBILL_HOOK_TOTAL_SECONDS",
+            meaning="How long a delivery may take in all, however slowly the answer comes.",
+            low=0.1,
+            high=3600,
+        ),
+    ] = 60.0
+    hook_redirects: Annotated[
+        int,
+        Setting("WAXBILL_HOOK_REDIRECTS", meaning="Redirects that a delivery follows; 0: none.", low=0, high=10),
+    ] = 0
+    hook_per_host: Annotated[
+        int, Setting("WAXBILL_HOOK_PER_HOST", meaning="Most deliveries in flight to one host.", low=1, high=64)
+    ] = 4
+    hook_pause_after: Annotated[
+        int,
+        Setting(
+            "WAXBILL_HOOK_PAUSE_AFTER",
+            meaning="Dead letters in a row after which a webhook is paused and probed; 0: never.",
+            low=0,
+            high=1000,
+        ),
+    ] = 3
+    standard_webhooks: Annotated[
+        bool,
+        Setting("WAXBILL_STANDARD_WEBHOOKS", meaning="Also send the headers of standardwebhooks.com with deliveries."),
+    ] = False
+    events_keep_seconds: Annotated[
+        float,
+        Setting(
+            "WAXBILL_EVENTS_KEEP_SECONDS",
+            meaning="How long events stay for replay and for streams that come back.",
+            low=0,
+            high=30 * 86400,
+        ),
+    ] = 3600.0
+    events_keep: Annotated[
+        int, Setting("WAXBILL_EVENTS_KEEP", meaning="How many events stay at most.", low=0, high=10_000_000)
+    ] = 10_000
+    most_streams: Annotated[
+        int, Setting("WAXBILL_MAX_STREAMS", meaning="Most WebSocket and event stream clients.", low=0, high=100_000)
+    ] = 1000
     hook_workers: Annotated[
         int, Setting("WAXBILL_HOOK_WORKERS", meaning="Most deliveries in flight at once.", low=1, high=64)
     ] = 4

@@ -16,6 +16,7 @@ handler's annotations.
 
 from __future__ import annotations
 
+import socket
 import threading
 import types
 import typing
@@ -44,6 +45,15 @@ encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 class NeedsThread(BaseException):
     """Raised in the server's loop, before anything was done, by a request that may wait: run it in a thread."""
+
+
+class HandOver(BaseException):
+    """Raised in the server's loop by an operation that takes the client's socket over: ``take`` gets it, and the loop
+    forgets it. Nothing is answered."""
+
+    def __init__(self, take: Callable[[socket.socket], object]) -> None:
+        super().__init__()
+        self.take = take
 
 
 class Reply(msgspec.Struct):
@@ -81,6 +91,8 @@ class Operation(msgspec.Struct, kw_only=True):
     #: Where the session's name is: ``path``, ``body``, ``query`` or nowhere; and the body's member that has it.
     session_in: str = ""
     session_member: str = "session"
+    #: Only ever run in the server's loop: it hands its socket over.
+    in_loop: bool = False
     #: The handler finds out which session it is about, and calls ``Call.permit`` itself.
     late_session: bool = False
 
@@ -173,10 +185,10 @@ class Call:
             self._session.used()
         return self._session
 
-    def permit(self, session: str) -> None:
+    def permit(self, session: str, scope: Scope | None = None) -> None:
         """Raises Forbidden when the caller's key is for another session; for calls that find their session late."""
         if self.key is not None:
-            permit(self.key, self.operation.scope, session)
+            permit(self.key, scope or self.operation.scope, session)
 
     @property
     def account(self) -> Account:
@@ -197,7 +209,7 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
     read_query = _query_reader(operation)
     handler = operation.handler
     authenticate = server.access.authenticator(operation)
-    needs_thread = operation.waits or not server.inline
+    needs_thread = (operation.waits or not server.inline) and not operation.in_loop
     session_in, member, scope = operation.session_in, operation.session_member, operation.scope
     late_session = operation.late_session
     status = falcon.util.code_to_http_status(operation.status)

@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from ..clock import Clock
 from ..plugins import Plugins
 from . import retry
-from .outbox import Delivery, Outbox, Outcome, WebhookRequest
+from .outbox import Attempt, Delivery, Outbox, Outcome, WebhookRequest
 
 log = logging.getLogger("waxbill.delivery")
 
 # Deliveries that one worker takes at once: they are marked done together, and a crash repeats at most these.
 _BATCH = 64
+# A paused webhook is probed after this, then after twice as long, up to an hour.
+_FIRST_PROBE_SECONDS = 30.0
+BY_HAND, FAILING = "hand", "failing"
 # A worker without work ends: an idle server has none.
 _IDLE_SECONDS = 10.0
 
@@ -27,11 +31,30 @@ class Lanes:
     A lane is in one place only: with a worker, in the line of the ready, or waiting for its next attempt.
     """
 
-    def __init__(self, outbox: Outbox, plugins: Plugins, clock: Clock, *, workers: int, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        plugins: Plugins,
+        clock: Clock,
+        *,
+        workers: int,
+        per_host: int,
+        timeout_seconds: float,
+        strikes: int,
+    ) -> None:
+        """``per_host`` deliveries at most go to one host at a time; after ``strikes`` dead letters in a row a lane
+        is paused (0: never)."""
         self._outbox = outbox
         self._plugins = plugins
         self._clock = clock
         self._most = workers
+        self._per_host = per_host
+        self._strikes = strikes
+        #: How long the last pause of a lane was, in seconds.
+        self._probes: dict[int, float] = {}
+        #: Deliveries in flight by host, and the host of every lane that was in line.
+        self._flying: Counter[str] = Counter()
+        self._hosts: dict[int, str] = {}
         self._timeout_seconds = timeout_seconds
         self._changed = threading.Condition()
         self._ready: deque[int] = deque()
@@ -69,13 +92,12 @@ class Lanes:
         while True:
             with self._changed:
                 self._idle += 1
-                self._changed.wait_for(lambda: self._ready or self._stopping, _IDLE_SECONDS)
+                lane = self._changed.wait_for(lambda: self._stopping or self._take(), _IDLE_SECONDS)
                 self._idle -= 1
-                if self._stopping or not self._ready:
+                if self._stopping or not lane:
                     self._workers -= 1
                     self._changed.notify_all()
                     return
-                lane = self._ready.popleft()
             try:
                 delay = self._deliver(lane)
             except Exception:
@@ -83,16 +105,29 @@ class Lanes:
                 delay = retry.DEFAULT_DELAY_SECONDS
             self._put_back(lane, delay)
 
+    def _take(self) -> int:
+        """The next lane in line whose host has room; 0 when there is none. The lock is held."""
+        for lane in self._ready:
+            host = self._hosts.get(lane)
+            if host is None:
+                host = self._hosts[lane] = urlsplit(self._outbox.url_of(lane)).netloc
+            if self._flying[host] < self._per_host:
+                self._ready.remove(lane)
+                self._flying[host] += 1
+                return lane
+        return 0
+
     def _put_back(self, lane: int, delay_seconds: float | None) -> None:
         """After a round: wait for the next attempt, line up for more, or forget the lane until it is woken."""
         with self._changed:
+            self._flying[self._hosts[lane]] -= 1
             if delay_seconds is not None and delay_seconds > 0:
                 self._clock.call_later(delay_seconds, lambda: self._again(lane))
             elif delay_seconds == 0 or self._known[lane]:
                 self._known[lane] = False
                 self._line_up(lane)
             else:
-                del self._known[lane]
+                del self._known[lane], self._hosts[lane]
             self._changed.notify_all()
 
     def _again(self, lane: int) -> None:
@@ -102,8 +137,13 @@ class Lanes:
 
     def _deliver(self, lane: int) -> float | None:
         """Delivers a batch of a lane. Answers seconds until it is due, 0 for more at once, None for empty."""
-        batch = self._outbox.head(lane, _BATCH)
-        done: list[Delivery] = []
+        paused, probe_at = self._outbox.pause_of(lane)
+        if paused == BY_HAND:
+            return None
+        if paused and (wait := probe_at - time.time()) > 0:
+            return wait
+        batch = self._outbox.head(lane, 1 if paused else _BATCH)
+        done: list[Attempt] = []
         try:
             for delivery in batch:
                 if self._stopping:
@@ -112,11 +152,19 @@ class Lanes:
                 if wait > 0:
                     return wait
                 outcome = self._attempt(delivery)
+                attempt = Attempt(delivery, delivery.failed + 1, time.time_ns() // 1_000_000, outcome)
                 if outcome.ok:
-                    done.append(delivery)
+                    done.append(attempt)
+                    if paused:
+                        log.warning("The webhook %s answers again and is resumed", delivery.webhook.url)
+                        self._outbox.done([done.pop()])
+                        self._outbox.resume(lane)
+                        return 0
                     continue
+                if paused:
+                    return self._probe_later(lane, delivery, outcome.error)
                 delay = retry.delay_seconds(delivery.webhook.retries, delivery.failed + 1)
-                self._outbox.failed(delivery, outcome.error, delay)
+                strikes = self._outbox.failed(attempt, delay)
                 log.log(
                     logging.ERROR if delay is None else logging.WARNING,
                     "Delivery of %s %s of session '%s' to %s failed (attempt %d): %s; %s",
@@ -130,9 +178,27 @@ class Lanes:
                 )
                 if delay is not None:
                     return max(delay, 0.001)
+                if self._strikes and strikes >= self._strikes:
+                    return self._probe_later(lane, delivery, outcome.error)
         finally:
             self._outbox.done(done)
+            if done:
+                self._probes.pop(lane, None)
         return 0 if len(batch) == _BATCH else None
+
+    def _probe_later(self, lane: int, delivery: Delivery, error: str) -> float:
+        """Pauses a lane whose receiver keeps failing; answers seconds until it is probed."""
+        before = self._probes.get(lane, 0.0)
+        delay = self._probes[lane] = min(max(before * 2, _FIRST_PROBE_SECONDS), retry.LONGEST_SECONDS)
+        self._outbox.pause(lane, FAILING, time.time() + delay)
+        log.error(
+            "The webhook %s of session '%s' keeps failing (%s) and is paused: what comes waits, it is probed in %.0f s",
+            delivery.webhook.url,
+            delivery.session,
+            error,
+            delay,
+        )
+        return delay
 
     def _attempt(self, delivery: Delivery) -> Outcome:
         request = WebhookRequest(delivery.webhook.url, {}, delivery.body, self._timeout_seconds)

@@ -1,0 +1,103 @@
+"""Live events: over WebSocket as WAHA has it, and as Server-Sent Events. See ``waxbill.streams``."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from ..model.errors import BadRequest, Unauthorized, Unavailable, WahaError
+from ..model.events import select
+from ..model.wire import Request
+from .operation import Area, Call, HandOver
+
+area = Area("📡 Streams")
+
+
+class StreamQuery(Request):
+    """``events`` may be repeated and separated by commas; ``*`` is all but engine.event. ``session`` is a name or
+    ``*``. What came after ``lastEventId`` is sent first, as far back as events are kept."""
+
+    session: str | None = "*"
+    events: list[str] | None = None
+    lastEventId: str | None = None
+
+
+class NoUpgrade(WahaError):
+    """A plain request where a WebSocket is asked for."""
+
+    status = 426
+    title = "Upgrade Required"
+
+    def headers(self) -> dict[str, str]:
+        return {"Upgrade": "websocket", "Connection": "Upgrade"}
+
+
+@area.get("/ws", scope="open", in_loop=True)
+def open_websocket(call: Call, query: StreamQuery) -> None:
+    """Receive events over a WebSocket: one JSON text per event, the same as for webhooks."""
+    from ..streams.connection import Connection
+    from ..streams.hub import FORBIDDEN, POLICY, TRY_AGAIN, UNAUTHORIZED, refuse
+    from ..streams.websocket import ProtocolError, WebSocket
+
+    request = call.request
+    headers = [
+        (name[5:].replace("_", "-").lower().encode(), str(value).encode("latin-1"))
+        for name, value in request.env.items()
+        if name.startswith("HTTP_")
+    ]
+    try:
+        form = WebSocket(headers, request.path)
+    except ProtocolError as error:
+        raise NoUpgrade(f"This is no WebSocket handshake: {error}. Plain HTTP: GET /api/events/stream") from None
+
+    def reject(code: int, reason: str) -> Callable[[socket.socket], object]:
+        return lambda sock: refuse(sock, form.bye(code, reason), form.accept)
+
+    try:
+        session = _session(call, query)
+        events = _events(query)
+    except Unauthorized as error:
+        reason = UNAUTHORIZED if error.status == 401 else FORBIDDEN
+        raise HandOver(reject(POLICY, reason)) from None
+    if call.server.hub.count >= call.server.settings.core.most_streams:
+        raise HandOver(reject(TRY_AGAIN, "Too many streams"))
+    last = query.lastEventId or ""
+    _hand_over(call, lambda sock: Connection(sock, form, form.accept, session, events, last))
+
+
+@area.get("/api/events/stream", scope="open", in_loop=True)
+def open_stream(call: Call, query: StreamQuery) -> None:
+    """Receive events as Server-Sent Events; a browser comes back by itself with Last-Event-ID."""
+    from ..streams.connection import Connection
+    from ..streams.sse import GREETING, EventStream
+
+    session, events = _session(call, query), _events(query)
+    if call.server.hub.count >= call.server.settings.core.most_streams:
+        raise Unavailable("As many streams as WAXBILL_MAX_STREAMS allows are open; close one.", 30)
+    last = call.request.get_header("Last-Event-ID") or query.lastEventId or ""
+    _hand_over(call, lambda sock: Connection(sock, EventStream(), GREETING, session, events, last))
+
+
+def _hand_over(call: Call, make: Callable[[socket.socket], Any]) -> None:
+    if not call.server.in_loop():
+        raise Unavailable("Streams need the server's own port; this request did not come through it.")
+    hub = call.server.hub
+    raise HandOver(lambda sock: hub.add(make(sock)))
+
+
+def _session(call: Call, query: StreamQuery) -> str:
+    """The session that the caller may hear of; raises Unauthorized or Forbidden. A session's key narrows ``*``."""
+    key = call.server.access.caller(call.request)
+    session = query.session or "*"
+    if key is not None:
+        session = str(key.session) if session == "*" else session
+        call.key = key
+        call.permit(session, "read")
+    return session
+
+
+def _events(query: StreamQuery) -> frozenset[str]:
+    names = [name.strip() for given in query.events or ["*"] for name in given.split(",") if name.strip()]
+    events, _ = select(names)  # unknown names are ignored, as in WAHA
+    if not events:
+        raise BadRequest("events names no event of the contract; leave it out to get all")
+    return events

@@ -1,0 +1,95 @@
+"""One client of a stream: what it wants, how far it is, and what still has to leave. Only the hub's thread uses it.
+
+Every event is made into bytes once for all clients of a kind; a connection is a socket, a cursor and a buffer.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Protocol
+
+#: What a client may leave unread before it is dropped.
+MOST_BUFFERED = 1024 * 1024
+#: While a client catches up, more is read from the journal when less than this waits.
+REFILL_BELOW = 64 * 1024
+
+
+class Gone(Exception):
+    """The client closed the connection, or broke the protocol."""
+
+
+class Form(Protocol):
+    """How a kind of stream writes and reads: WebSocket or Server-Sent Events."""
+
+    name: str
+    #: Whether its pings are answered.
+    answers: bool
+    answered: bool
+
+    def event(self, event_id: str, name: str, body: bytes) -> bytes:
+        """An event for the wire, the same bytes for all clients of this kind."""
+
+    def ping(self) -> bytes:
+        """What keeps the connection open and finds out whether the client is there."""
+
+    def bye(self, code: int, reason: str) -> bytes:
+        """The end, with a reason where the kind of stream has one."""
+
+    def received(self, data: bytes) -> bytes:
+        """Reads what the client sent and says what to answer; raises Gone."""
+
+
+class Connection:
+    """A client's socket with the form of its stream. ``seq`` is the last journal entry that it has been given."""
+
+    def __init__(
+        self, sock: socket.socket, form: Form, greeting: bytes, session: str, events: frozenset[str], last_event_id: str
+    ) -> None:
+        self.socket = sock
+        self.form = form
+        self.session = session
+        self.events = events
+        self.last_event_id = last_event_id
+        self.seq: int | None = None
+        self.live = False
+        self.closing = False
+        self._buffer = bytearray(greeting)
+
+    def wants(self, session: str, event: str) -> bool:
+        return event in self.events and self.session in ("*", session)
+
+    @property
+    def answered(self) -> bool:
+        """Whether the last ping was answered, or none was sent yet."""
+        return self.form.answered
+
+    @answered.setter
+    def answered(self, value: bool) -> None:
+        self.form.answered = value
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait to leave."""
+        return len(self._buffer)
+
+    def push(self, data: bytes) -> bool:
+        """Adds to what leaves; False when the client reads too slowly to go on."""
+        if len(self._buffer) + len(data) > MOST_BUFFERED:
+            return False
+        self._buffer += data
+        return True
+
+    def flush(self) -> None:
+        """Sends what the socket takes now; raises OSError when the client is gone."""
+        while self._buffer:
+            try:
+                sent = self.socket.send(memoryview(self._buffer)[: 256 * 1024])
+            except BlockingIOError:
+                return
+            del self._buffer[:sent]
+
+    def end(self, code: int, reason: str) -> None:
+        """Says goodbye after what was begun; what had not begun to leave is dropped if it is too much."""
+        if not self.push(self.form.bye(code, reason)):
+            self._buffer.clear()
+        self.closing = True
