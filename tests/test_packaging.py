@@ -19,7 +19,7 @@ from waxbill.testing import ServerProcess
 ROOT = Path(__file__).parent.parent
 PROJECTS = {
     "waxbill": ROOT,
-    **{f"waxbill-{name}": ROOT / "plugins" / name for name in ("mock", "browser", "monitor")},
+    **{f"waxbill-{name}": ROOT / "plugins" / name for name in ("mock", "browser", "monitor", "redis")},
 }
 
 
@@ -36,8 +36,8 @@ def test_all_distributions_have_one_version_and_pin_each_other() -> None:
             assert f"waxbill=={__version__}" in read(project)["dependencies"]  # type: ignore[operator]
     extras = core["optional-dependencies"]
     assert extras == {
-        **{name: [f"waxbill-{name}=={__version__}"] for name in ("mock", "browser", "monitor")},
-        "all": ["waxbill[mock,browser,monitor]"],
+        **{name: [f"waxbill-{name}=={__version__}"] for name in ("mock", "browser", "monitor", "redis")},
+        "all": ["waxbill[mock,browser,monitor,redis]"],
     }
 
 
@@ -55,7 +55,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheels_carry_what_they_need_and_nothing_else(wheels: Path) -> None:
     contents = {path.name.partition("-")[0]: zipfile.ZipFile(path).namelist() for path in wheels.glob("*.whl")}
-    assert len(contents) == 4
+    assert len(contents) == len(PROJECTS)
     for package, names in contents.items():
         assert all(name.startswith((f"{package}/", f"{package}-")) for name in names), package
         assert f"{package}/py.typed" in names

@@ -113,6 +113,7 @@ class Server:
             per_host=core.hook_per_host,
             timeout_seconds=core.hook_timeout_seconds,
             strikes=core.hook_pause_after,
+            probe_seconds=core.hook_probe_seconds,
         )
         self.hub = Hub(self.store, core.events_keep_seconds)
         self.sessions = Sessions(settings, self.store, self.clock, self.outbox)

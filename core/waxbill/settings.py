@@ -326,6 +326,15 @@ class CoreSettings(msgspec.Struct, frozen=True):
             high=1000,
         ),
     ] = 3
+    hook_probe_seconds: Annotated[
+        float,
+        Setting(
+            "WAXBILL_HOOK_PROBE_SECONDS",
+            meaning="When a paused webhook is first probed; later probes wait twice as long, up to an hour.",
+            low=0.05,
+            high=3600,
+        ),
+    ] = 30.0
     standard_webhooks: Annotated[
         bool,
         Setting("WAXBILL_STANDARD_WEBHOOKS", meaning="Also send the headers of standardwebhooks.com with deliveries."),

@@ -18,8 +18,6 @@ log = logging.getLogger("waxbill.delivery")
 
 # Deliveries that one worker takes at once: they are marked done together, and a crash repeats at most these.
 _BATCH = 64
-# A paused webhook is probed after this, then after twice as long, up to an hour.
-_FIRST_PROBE_SECONDS = 30.0
 BY_HAND, FAILING = "hand", "failing"
 # A worker without work ends: an idle server has none.
 _IDLE_SECONDS = 10.0
@@ -41,15 +39,17 @@ class Lanes:
         per_host: int,
         timeout_seconds: float,
         strikes: int,
+        probe_seconds: float,
     ) -> None:
         """``per_host`` deliveries at most go to one host at a time; after ``strikes`` dead letters in a row a lane
-        is paused (0: never)."""
+        is paused (0: never) and first probed after ``probe_seconds``."""
         self._outbox = outbox
         self._plugins = plugins
         self._clock = clock
         self._most = workers
         self._per_host = per_host
         self._strikes = strikes
+        self._probe_seconds = probe_seconds
         #: How long the last pause of a lane was, in seconds.
         self._probes: dict[int, float] = {}
         #: Deliveries in flight by host, and the host of every lane that was in line.
@@ -189,7 +189,7 @@ class Lanes:
     def _probe_later(self, lane: int, delivery: Delivery, error: str) -> float:
         """Pauses a lane whose receiver keeps failing; answers seconds until it is probed."""
         before = self._probes.get(lane, 0.0)
-        delay = self._probes[lane] = min(max(before * 2, _FIRST_PROBE_SECONDS), retry.LONGEST_SECONDS)
+        delay = self._probes[lane] = min(max(before * 2, self._probe_seconds), retry.LONGEST_SECONDS)
         self._outbox.pause(lane, FAILING, time.time() + delay)
         log.error(
             "The webhook %s of session '%s' keeps failing (%s) and is paused: what comes waits, it is probed in %.0f s",
