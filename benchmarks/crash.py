@@ -4,7 +4,7 @@
 
 A client sends texts as fast as they are answered. The receiver of the webhook fails one delivery in five and sleeps
 at one in ten. The server is killed (SIGKILL) at random moments and started again. At the end every text that was
-answered with 201 must have arrived at the receiver, in the order of its sending; what arrived more than once is counted.
+answered with 201 must have arrived at the receiver, in the order of its sending; repeats are counted.
 """
 
 from __future__ import annotations

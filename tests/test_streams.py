@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +30,10 @@ def server(serve: Serve) -> ServerProcess:
 
 @contextmanager
 def connected(server: ServerProcess, query: str = "", key: str = "secret") -> Iterator[Any]:
-    client = websocket.create_connection(f"ws://127.0.0.1:{server.port}/ws?x-api-key={key}&{query}", timeout=10)
-    try:
+    url = f"ws://127.0.0.1:{server.port}/ws?x-api-key={key}&{query}"
+    client = websocket.create_connection(url, timeout=10)
+    with client.sock:  # the client forgets to close its socket when the server has let go first
         yield client
-    finally:
         client.close()
 
 
@@ -135,9 +134,11 @@ def test_the_end_of_the_server_is_said(server: ServerProcess) -> None:
 
 def test_who_reads_too_slowly_is_dropped_and_holds_up_nobody(server: ServerProcess) -> None:
     long_text = "x" * 60_000
-    with connected(server, "events=message.any") as slow, connected(server, "events=message.any") as fast:
-        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        for number in range(120):
+    with (
+        connected(server, "events=message.any") as slow,
+        connected(server, "events=message.any") as fast,
+    ):
+        for number in range(200):
             send(server, f"{number} {long_text}")
             assert next_event(fast)["payload"]["body"].startswith(f"{number} ")
         received = 0
@@ -147,7 +148,7 @@ def test_who_reads_too_slowly_is_dropped_and_holds_up_nobody(server: ServerProce
                 break
             received += 1
     assert int.from_bytes(data[:2], "big") == 1013
-    assert received < 120
+    assert received < 200
 
 
 def test_a_client_that_comes_back_gets_what_it_missed(server: ServerProcess) -> None:
@@ -177,13 +178,14 @@ def test_there_are_as_many_streams_as_allowed(serve: Serve) -> None:
     server = serve(key="secret", WAXBILL_MAX_STREAMS="1")
     with connected(server), connected(server) as second:
         assert closing(second)[0] == 1013
-    answer = server.get("/api/events/stream")
-    assert answer.status in (200, 503)
+        answer = server.get("/api/events/stream")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "30")
 
 
 def test_a_plain_request_is_told_to_upgrade(server: ServerProcess) -> None:
     answer = server.get("/ws")
     assert (answer.status, answer.headers["upgrade"]) == (426, "websocket")
+    assert "no WebSocket handshake" in answer.json()["message"]
 
 
 def test_many_clients_cost_little(serve: Serve) -> None:
@@ -198,18 +200,12 @@ def test_many_clients_cost_little(serve: Serve) -> None:
         send(server, "warm")
         texts(first, 1)
         before = memory()
-        clients = [
-            websocket.create_connection(f"ws://127.0.0.1:{server.port}/ws?x-api-key=secret&events=message.any")
-            for _ in range(200)
-        ]
-        try:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(connected(server, "events=message.any")) for _ in range(200)]
             send(server, "for all")
             for client in [first, *clients]:
                 assert texts(client, 1) == ["for all"]
             assert (memory() - before) / len(clients) < 20, "KB for each"
-        finally:
-            for client in clients:
-                client.close()
 
 
 # -- Server-Sent Events
@@ -220,7 +216,8 @@ def listening(server: ServerProcess, query: str = "", **headers: str) -> Iterato
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     connection.request("GET", f"/api/events/stream?{query}", headers={"X-Api-Key": "secret", **headers})
     try:
-        yield connection.getresponse()
+        with connection.getresponse() as response:
+            yield response
     finally:
         connection.close()
 

@@ -4,10 +4,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from ..model.errors import BadRequest, Unauthorized, Unavailable, WahaError
+from ..model.errors import BadRequest, Unauthorized, Unavailable
 from ..model.events import select
 from ..model.wire import Request
-from .operation import Area, Call, HandOver
+from .operation import Area, Call, HandOver, encode
 
 area = Area("📡 Streams")
 
@@ -19,16 +19,6 @@ class StreamQuery(Request):
     session: str | None = "*"
     events: list[str] | None = None
     lastEventId: str | None = None
-
-
-class NoUpgrade(WahaError):
-    """A plain request where a WebSocket is asked for."""
-
-    status = 426
-    title = "Upgrade Required"
-
-    def headers(self) -> dict[str, str]:
-        return {"Upgrade": "websocket", "Connection": "Upgrade"}
 
 
 @area.get("/ws", scope="open", in_loop=True)
@@ -47,10 +37,11 @@ def open_websocket(call: Call, query: StreamQuery) -> None:
     try:
         form = WebSocket(headers, request.path)
     except ProtocolError as error:
-        raise NoUpgrade(f"This is no WebSocket handshake: {error}. Plain HTTP: GET /api/events/stream") from None
+        answer = _no_handshake(str(error))
+        raise HandOver(lambda sock: refuse(sock, answer)) from None
 
     def reject(code: int, reason: str) -> Callable[[socket.socket], object]:
-        return lambda sock: refuse(sock, form.bye(code, reason), form.accept)
+        return lambda sock: refuse(sock, form.accept + form.bye(code, reason))
 
     try:
         session = _session(call, query)
@@ -82,6 +73,22 @@ def _hand_over(call: Call, make: Callable[[socket.socket], Any]) -> None:
         raise Unavailable("Streams need the server's own port; this request did not come through it.")
     hub = call.server.hub
     raise HandOver(lambda sock: hub.add(make(sock)))
+
+
+def _no_handshake(why: str) -> bytes:
+    """A plain request where a WebSocket is asked for: 426, whose Upgrade header a WSGI application may not set."""
+    body = encode(
+        {
+            "message": f"This is no WebSocket handshake: {why}. Plain HTTP: GET /api/events/stream",
+            "error": "Upgrade Required",
+            "statusCode": 426,
+        }
+    )
+    head = (
+        "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
+        f"Content-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def _session(call: Call, query: StreamQuery) -> str:

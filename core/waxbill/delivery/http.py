@@ -213,7 +213,9 @@ class HttpTransport:
         connection.request("POST", path, request.body, request.headers)
         answer = connection.getresponse()
         text = answer.read(_ANSWER_BYTES)
-        if answer.isclosed() and connection.sock is not None and self._keep_alive and not deadline.passed:
+        if deadline.passed:  # what was cut off may look whole
+            raise TimeoutError
+        if answer.isclosed() and connection.sock is not None and self._keep_alive:
             self._connections()[url.scheme, url.netloc] = connection
         else:
             connection.close()

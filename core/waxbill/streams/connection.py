@@ -15,7 +15,7 @@ REFILL_BELOW = 64 * 1024
 
 
 class Gone(Exception):
-    """The client closed the connection, or broke the protocol."""
+    """The client closed the connection, or broke the protocol; the argument is what it is told, if anything."""
 
 
 class Form(Protocol):
@@ -52,7 +52,9 @@ class Connection:
         self.last_event_id = last_event_id
         self.seq: int | None = None
         self.live = False
+        #: Nothing more is begun; ``left`` when the client has let go, too.
         self.closing = False
+        self.left = False
         self._buffer = bytearray(greeting)
 
     def wants(self, session: str, event: str) -> bool:
@@ -88,8 +90,28 @@ class Connection:
                 return
             del self._buffer[:sent]
 
+    def read(self) -> None:
+        """Takes what the client sent, and answers it; raises OSError when the client is gone."""
+        data = self.socket.recv(64 * 1024)
+        if self.closing:
+            self.left = not data  # a client that has not heard everything yet may still be talking
+            return
+        try:
+            self.push(self.form.received(data))
+        except Gone as gone:
+            (answer,) = gone.args
+            self.left = not answer
+            self._close(answer)
+
     def end(self, code: int, reason: str) -> None:
-        """Says goodbye after what was begun; what had not begun to leave is dropped if it is too much."""
-        if not self.push(self.form.bye(code, reason)):
-            self._buffer.clear()
+        """Says goodbye after what waits to leave."""
+        self._close(self.form.bye(code, reason))
+
+    def _close(self, last: bytes) -> None:
+        self._buffer += last
         self.closing = True
+
+    def finish(self) -> None:
+        """Once everything has left: says so, and waits for the client to let go, so that it hears the goodbye."""
+        if self.closing and not self._buffer:
+            self.socket.shutdown(socket.SHUT_WR)

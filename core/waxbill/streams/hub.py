@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ..store import Store
-from .connection import REFILL_BELOW, Connection, Gone
+from .connection import REFILL_BELOW, Connection
 
 log = logging.getLogger("waxbill.streams")
 
@@ -145,7 +145,7 @@ class Hub:
                 connection.seq = row[0]
             if connection.seq is None:
                 connection.seq, connection.live = self._seq, True
-            self._act(poll, connection, connection.flush)
+            self._act(poll, connection)
 
     def _pump(self, poll: select.epoll) -> None:
         """Gives what is new to those who are up to date, then lets the others catch up."""
@@ -172,7 +172,7 @@ class Hub:
                         if not connection.push(data):
                             connection.end(TRY_AGAIN, "Too slow")
             for connection in live:
-                self._act(poll, connection, connection.flush)
+                self._act(poll, connection)
         for connection in list(self._connections.values()):
             if not connection.live and connection.waiting < REFILL_BELOW:
                 self._act(poll, connection, lambda connection=connection: self._catch_up(connection))  # type: ignore[misc]
@@ -203,31 +203,21 @@ class Hub:
         if happened & (select.EPOLLHUP | select.EPOLLERR):
             self._drop(poll, connection)
         elif happened & select.EPOLLIN:
-            self._act(poll, connection, lambda: self._read(connection))
+            self._act(poll, connection, connection.read)
         else:
-            self._act(poll, connection, connection.flush)
+            self._act(poll, connection)
 
-    @staticmethod
-    def _read(connection: Connection) -> None:
-        answer = connection.form.received(connection.socket.recv(64 * 1024))
-        connection.push(answer)
-        connection.flush()
-
-    def _act(self, poll: select.epoll, connection: Connection, action: Callable[[], object]) -> None:
-        """Does something with a client; one that is gone is dropped, one with a full socket is watched for room."""
+    def _act(self, poll: select.epoll, connection: Connection, action: Callable[[], object] = lambda: None) -> None:
+        """Does something with a client and sends what waits; one that is gone is dropped, one with a full socket is
+        watched for room."""
         try:
-            action()
-        except Gone as gone:
-            with contextlib.suppress(OSError):  # the answer to a goodbye is a courtesy
-                connection.socket.send(gone.args[0])
-            self._drop(poll, connection)
-            return
-        except BlockingIOError:
-            pass
+            with contextlib.suppress(BlockingIOError):
+                action()
+            connection.flush()
+            connection.finish()
         except OSError:
-            self._drop(poll, connection)
-            return
-        if connection.closing and not connection.waiting:
+            connection.left = True
+        if connection.left:
             self._drop(poll, connection)
             return
         room = select.EPOLLOUT if connection.waiting else 0
@@ -246,7 +236,7 @@ class Hub:
                 continue
             connection.answered = not connection.form.answers
             connection.push(connection.form.ping())
-            self._act(poll, connection, connection.flush)
+            self._act(poll, connection)
         for connection in {c.session: c for c in self._connections.values()}.values():
             self._remember(connection)
 
@@ -254,12 +244,12 @@ class Hub:
         """Says goodbye to all and gives them a moment to take it."""
         for connection in list(self._connections.values()):
             connection.end(GOING_AWAY, "Server is stopping")
-            self._act(poll, connection, connection.flush)
+            self._act(poll, connection)
         end = time.monotonic() + _BYE_SECONDS
         while self._connections and time.monotonic() < end:
-            for fd, _ in poll.poll(0.1):
+            for fd, happened in poll.poll(0.1):
                 if fd in self._connections:
-                    self._act(poll, self._connections[fd], self._connections[fd].flush)
+                    self._serve(poll, self._connections[fd], happened)
         for connection in list(self._connections.values()):
             self._drop(poll, connection)
         poll.close()
@@ -273,10 +263,8 @@ class Hub:
             os.close(self._bell)
 
 
-def refuse(sock: socket.socket, form_bye: bytes, greeting: bytes) -> None:
-    """Accepts a client only to tell it why it may not stay, as WAHA does for a wrong key."""
-    sock.setblocking(True)
-    sock.settimeout(_BYE_SECONDS)
-    with contextlib.suppress(OSError):  # who does not wait for the reason does not get it
-        sock.sendall(greeting + form_bye)
+def refuse(sock: socket.socket, answer: bytes) -> None:
+    """Tells a client why it may not stay, and lets it go."""
+    with contextlib.suppress(OSError):  # who has gone already does not get the reason
+        sock.send(answer)
     sock.close()

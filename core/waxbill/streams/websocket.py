@@ -61,9 +61,11 @@ class WebSocket:
                 elif isinstance(event, CloseConnection):
                     raise Gone(self._protocol.send(event.response()))
                 elif isinstance(event, (TextMessage, BytesMessage)):
-                    self._size = 0 if event.message_finished else self._size + len(event.data)
-                    if self._size > _LONGEST_BYTES or len(event.data) > _LONGEST_BYTES:
+                    self._size += len(event.data)
+                    if self._size > _LONGEST_BYTES:
                         raise Gone(self._protocol.send(CloseConnection(1009, "Message too big")))
+                    if event.message_finished:
+                        self._size = 0
         except ProtocolError as error:
             hint = getattr(error, "event_hint", None)
             raise Gone(self._protocol.send(hint) if isinstance(hint, CloseConnection) else b"") from None
