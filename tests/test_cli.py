@@ -94,3 +94,37 @@ def test_a_store_that_can_not_be_used_stops_the_start_with_one_sentence(
     (line,) = [line for line in ran.stderr.splitlines() if "CRITICAL" in line]
     assert f"The store {store}/waxbill.sqlite3" in line
     assert "Traceback" not in ran.stderr
+
+
+def test_the_doctor_explains_every_candidate(waxbill: Run) -> None:
+    ran = waxbill("doctor", "--json")
+    rows = {row["name"]: row for row in json.loads(ran.stdout)}
+    assert "MB in use" in rows["memory"]["found"]
+    assert rows["driver mock"]["well"] is True
+    assert "it needs 4 MB" in rows["driver mock"]["found"]
+    assert rows["choice"]["well"] is True
+    assert {"driver browser", "store"} <= rows.keys()
+    refused = waxbill("doctor", WAXBILL_DRIVER="nothing")
+    assert refused.returncode == 1
+    assert "choice" in refused.stdout
+    assert "the installed drivers are" in refused.stdout
+
+
+def test_a_plugin_adds_what_the_doctor_looks_at(tmp_path: Path, waxbill: Run) -> None:
+    info = tmp_path / "shout-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shout\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[waxbill]\nshout = shout\n")
+    (tmp_path / "shout.py").write_text(
+        "from waxbill import Check, hookimpl\n"
+        "@hookimpl\n"
+        "def waxbill_commands(commands):\n"
+        "    commands.choices['doctor'].add_argument('--shout', action='store_true')\n"
+        "@hookimpl\n"
+        "def waxbill_doctor(options):\n"
+        "    return [Check('voice', not options.shout, 'hoarse', 'Drink something.')]\n"
+    )
+    assert waxbill("doctor", PYTHONPATH=str(tmp_path)).returncode == 0
+    ran = waxbill("doctor", "--shout", PYTHONPATH=str(tmp_path))
+    assert ran.returncode == 1
+    assert "voice: Drink something." in ran.stdout

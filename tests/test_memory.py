@@ -1,7 +1,8 @@
-"""Reading the memory limit from control groups as kernels write them."""
+"""Reading the memory limit from control groups as kernels write them, and the choice of a driver by it."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,6 +30,15 @@ class Machine:
         self.proc, self.root = folder / "proc", folder / "cgroup"
         (self.proc / "self").mkdir(parents=True)
         (self.proc / "meminfo").write_text(MEMINFO)
+        self.process(os.getpid(), own_mb=20, shared_mb=10)
+
+    def process(self, pid: int, *, own_mb: int, shared_mb: int, children: tuple[int, ...] = ()) -> None:
+        """A process with its memory, and the processes that it has started."""
+        pages = MIB // os.sysconf("SC_PAGE_SIZE")
+        thread = self.proc / str(pid) / "task" / str(pid)
+        thread.mkdir(parents=True, exist_ok=True)
+        (thread / "children").write_text(" ".join(map(str, children)))
+        (self.proc / str(pid) / "statm").write_text(f"9999 {(own_mb + shared_mb) * pages} {shared_mb * pages} 1 0 1 0")
 
     def read(self, cgroup: str, files: Mapping[str, object], limit_mb: int = 0) -> Reading:
         (self.proc / "self/cgroup").write_text(cgroup)
@@ -91,9 +101,53 @@ def test_without_a_limit_the_machine_is_the_limit(machine: Machine) -> None:
         assert (reading.limit_mb, reading.used_mb, reading.source) == (4096, 1024, "the machine's memory")
 
 
-def test_the_setting_overrides_the_limit(machine: Machine) -> None:
+def test_v1_knows_limits_of_groups_that_it_can_not_see(machine: Machine) -> None:
+    files = {
+        "memory/memory.limit_in_bytes": 9223372036854771712,
+        "memory/memory.usage_in_bytes": 100 * MIB,
+        "memory/memory.stat": f"hierarchical_memory_limit {256 * MIB}\ntotal_inactive_file 0",
+    }
+    assert machine.read("3:memory:/\n", files).limit_mb == 256
+
+
+def test_how_often_the_limit_was_hit_and_the_kernel_killed(machine: Machine) -> None:
+    events = {"memory.max": 512 * MIB, "memory.events": "low 0\nhigh 0\nmax 7\noom 2\noom_kill 1"}
+    v2 = machine.read("0::/\n", {**V2, **events})
+    assert (v2.hits, v2.kills) == (7, 1)
+    (machine.root / "memory.max").write_text("max")
+    files = {
+        "memory/memory.limit_in_bytes": 512 * MIB,
+        "memory/memory.usage_in_bytes": 100 * MIB,
+        "memory/memory.failcnt": 3,
+        "memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2",
+    }
+    v1 = machine.read("3:memory:/\n", files)
+    assert (v1.hits, v1.kills) == (3, 2)
+
+
+def test_pressure_is_the_groups_or_else_the_machines(machine: Machine) -> None:
+    line = "some avg10={} avg60=0.10 avg300=0.00 total=1\nfull avg10=9.00 avg60=0 avg300=0 total=1"
+    assert machine.read("", {}).pressure is None
+    (machine.proc / "pressure").mkdir()
+    (machine.proc / "pressure/memory").write_text(line.format("1.50"))
+    assert machine.read("", {}).pressure == 1.5
+    files = {**V2, "memory.max": 512 * MIB, "memory.pressure": line.format("12.25")}
+    assert machine.read("0::/\n", files).pressure == 12.25
+
+
+def test_a_limit_that_was_set_is_compared_with_what_this_server_holds(machine: Machine) -> None:
+    machine.process(os.getpid(), own_mb=20, shared_mb=10, children=(90001, 90003))
+    machine.process(90001, own_mb=50, shared_mb=60, children=(90002,))
+    machine.process(90002, own_mb=70, shared_mb=55)  # 90003 has ended meanwhile
     reading = machine.read("0::/\n", {**V2, "memory.max": 512 * MIB}, limit_mb=256)
-    assert (reading.limit_mb, reading.used_mb, reading.source) == (256, 150, "MEMORY_LIMIT_MB")
+    # Each one's own, and the largest of what they share.
+    assert (reading.limit_mb, reading.used_mb, reading.source) == (256, 200, "MEMORY_LIMIT_MB")
+    assert machine.read("", {}, limit_mb=256).used_mb == 200
+
+
+def test_a_limit_that_was_set_does_not_raise_the_groups(machine: Machine) -> None:
+    reading = machine.read("0::/\n", {**V2, "memory.max": 512 * MIB}, limit_mb=1024)
+    assert (reading.limit_mb, reading.used_mb, reading.source) == (512, 150, "control group v2")
 
 
 # -- which driver serves

@@ -9,10 +9,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from . import __version__
 from .settings import Row, SettingError, Settings
 
 if TYPE_CHECKING:
+    import argparse
+
     from .plugins import Plugins
 
 _LEVELS = {
@@ -77,6 +81,10 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
     command.add_argument("--json", action="store_true", help="as JSON")
     command.set_defaults(run=lambda parsed: _settings(settings, as_json=parsed.json))
 
+    command = commands.add_parser("doctor", help="say what would serve on this machine, and why")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    command.set_defaults(run=lambda parsed: _doctor(settings, parsed))
+
     command = commands.add_parser("openapi", help="print the OpenAPI document")
     command.set_defaults(run=lambda _: _openapi(settings))
 
@@ -120,6 +128,24 @@ def _serve(settings: Settings) -> int:
     from .hosting import serve
 
     return serve(settings)
+
+
+def _doctor(settings: Settings, options: argparse.Namespace) -> int:
+    """Exit code 1 when something is not well."""
+    from .doctor import examine
+
+    logging.basicConfig(level="CRITICAL")  # what failed is in the table
+    checks = examine(settings, _load(settings), options)
+    if options.json:
+        print(json.dumps([msgspec.to_builtins(check) for check in checks], indent=2))
+    else:
+        marks = {True: "ok", False: "NOT WELL", None: "-"}
+        rows = [[check.name, marks[check.well], check.found] for check in checks]
+        _print_table(["WHAT", "", "FOUND"], rows)
+        for check in checks:
+            if check.well is False and check.remedy:
+                print(f"\n{check.name}: {check.remedy}")
+    return 1 if any(check.well is False for check in checks) else 0
 
 
 def _openapi(settings: Settings) -> int:

@@ -635,6 +635,20 @@ def operations(account: type[Account]) -> frozenset[str]:
     )
 
 
+class DriverProcess(msgspec.Struct, frozen=True):
+    """A process that a driver has started. What it has started in its turn is counted with it.
+
+    Below it, a process that says ``--type=NAME`` on its command line, as Chromium's do, is the part NAME; others are
+    the part of the process that started them.
+    """
+
+    pid: int
+    #: What it is, for the figures by part: ``chromedriver``, ``browser``.
+    part: str
+    #: The session that it works for; empty when it works for several.
+    session: str = ""
+
+
 class Driver:
     """A backend in use: made once by the spec's factory, closed when the server stops."""
 
@@ -648,6 +662,14 @@ class Driver:
 
     def forget(self, session: str) -> None:
         """Removes everything that was kept for a session: pairing, chats, files. It is not running."""
+
+    def processes(self) -> list[DriverProcess]:
+        """The processes that it has started and that run now; any thread may ask, often, so it must not wait.
+
+        The server limits its own heap (MAX_HEAP_MB) and children inherit that: take it from a process that needs
+        more with ``waxbill.memory.uncap(pid)`` as soon as it is started.
+        """
+        return []
 
     def close(self) -> None:
         """Lets go of everything; all accounts are stopped."""

@@ -28,11 +28,25 @@ hookspec = pluggy.HookspecMarker("waxbill")
 hookimpl = pluggy.HookimplMarker("waxbill")
 
 
+#: What is done about tight memory, one rung at a time, the mild ones first. Plugins take part in the first five.
+RUNGS = ("collect", "caches", "levers", "reload", "hibernate", "refuse", "drain")
+
+
 class Choice(msgspec.Struct, frozen=True):
     """Which driver serves, and why, in words. ``driver`` is empty when none can; sessions then fail with ``reason``."""
 
     driver: str
     reason: str
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One line of ``waxbill doctor``: what was looked at, whether it is well (None: it is only told), what was found
+    and, where it is not well, what to do."""
+
+    name: str
+    well: bool | None
+    found: str
+    remedy: str = ""
 
 
 @hookspec
@@ -69,8 +83,8 @@ def waxbill_driver(settings: Settings) -> DriverSpec:  # type: ignore[empty-body
 def waxbill_read_memory(settings: Settings) -> Reading | None:
     """One measurement of memory: limit, used, and parts by name.
 
-    Called at start and whenever memory is asked for. The first plugin that returns a Reading wins; the core's own
-    answer (limit and use of the control group) comes last::
+    Called at start, every few seconds, and whenever memory is asked for; so it must be cheap. The first plugin that
+    returns a Reading wins; the core's own answer (limit and use of the control group) comes last::
 
         @hookimpl
         def waxbill_read_memory(settings):
@@ -95,7 +109,8 @@ def waxbill_choose_driver(specs: list[DriverSpec], reading: Reading, settings: S
 def waxbill_memory_level(reading: Reading, history: list[Reading], settings: Settings) -> str | None:
     """How serious the use of memory is: ``normal``, ``elevated``, ``high`` or ``critical``.
 
-    Called after each measurement, with the measurements before it, oldest first. The first answer counts::
+    Called after each measurement, with the measurements before it, oldest first; ``Reading.at`` says when each was
+    made. The first answer counts::
 
         @hookimpl
         def waxbill_memory_level(reading, history, settings):
@@ -104,16 +119,30 @@ def waxbill_memory_level(reading: Reading, history: list[Reading], settings: Set
 
 
 @hookspec
-def waxbill_relieve_memory(level: str, reading: Reading) -> str | None:
+def waxbill_relieve_memory(rung: str, level: str, reading: Reading, server: Server) -> str | None:
     """A chance to free memory.
 
-    Called when the level has risen above ``normal``. Every plugin may free something; return what was done and how
-    much it freed, in words, or None::
+    Called for one rung of the ladder after the other while memory stays tight, with a pause between them in which the
+    effect is measured. Do what belongs to the rung and nothing else; return what was done in words, or None for
+    nothing. A driver reaches its sessions through ``server.driver`` and ``server.sessions``. The rungs:
+
+    - ``collect``: garbage collection, free pages back to the kernel;
+    - ``caches``: let go of what can be read or made again;
+    - ``levers``: what the backend itself can free without anyone noticing (a page's garbage, pictures, media);
+    - ``reload``: start the heaviest page or process anew, if its session can take it; sends wait meanwhile;
+    - ``hibernate``: close what no client has used for a while, to be woken when it is needed.
+
+    Then the server itself refuses new sessions and large media (``refuse``), and in the end it stops with exit code 1
+    for the supervisor to start it again (``drain``); plugins are not asked for these.
+
+    Called in a thread of its own, never twice at a time; it may wait up to half a minute. Not called with
+    ``MEMORY_DRY_RUN``. An implementation that does not look at ``rung`` is called for each::
 
         @hookimpl
-        def waxbill_relieve_memory(level, reading):
-            cache.clear()
-            return "cleared the picture cache (3.1 MB)"
+        def waxbill_relieve_memory(rung):
+            if rung == "caches":
+                cache.clear()
+                return "cleared the picture cache"
     """
 
 
@@ -213,6 +242,20 @@ def waxbill_commands(commands: argparse._SubParsersAction[argparse.ArgumentParse
         def waxbill_commands(commands):
             parser = commands.add_parser("shout", help="say it loud")
             parser.set_defaults(run=lambda arguments: print("HELLO") or 0)
+    """
+
+
+@hookspec
+def waxbill_doctor(settings: Settings, options: argparse.Namespace) -> list[Check] | None:
+    """What ``waxbill doctor`` should look at for the plugin.
+
+    Called by that command only, without a server. Be quick, unless an option of your own asks for more; add it in
+    ``waxbill_commands`` with ``commands.choices["doctor"].add_argument("--shout", action="store_true")``::
+
+        @hookimpl
+        def waxbill_doctor(settings, options):
+            found = shutil.which("shout")
+            return [Check("shout", bool(found), found or "not installed", "apt-get install shout")]
     """
 
 

@@ -230,6 +230,24 @@ class CoreSettings(msgspec.Struct, frozen=True):
         int,
         Setting("MEMORY_LIMIT_MB", meaning="Memory limit in MB, in place of the one found; 0: find it.", low=0),
     ] = 0
+    max_heap_mb: Annotated[
+        int,
+        Setting(
+            "MAX_HEAP_MB",
+            meaning="Most heap of the server, and of a browser page, in MB: a request that needs more fails with 503, "
+            "the server goes on; 0: no limit.",
+            low=0,
+        ),
+    ] = 0
+    max_reconnect_attempts: Annotated[
+        int,
+        Setting(
+            "MAX_RECONNECT_ATTEMPTS",
+            meaning="How often a session that lost its backend is brought back, with a growing delay, before it fails.",
+            low=0,
+            high=100,
+        ),
+    ] = 2
 
     # -- sessions
     start_sessions: Annotated[

@@ -41,7 +41,7 @@ def waxbill_settings() -> type[msgspec.Struct]:
 def waxbill_read_memory(settings: Settings) -> Reading:
     """The core's reading with the resident memory of this process and of what it started, by name."""
     found = memory.read(settings.core.memory_limit_mb)
-    return Reading(limit_mb=found.limit_mb, used_mb=found.used_mb, source=found.source, parts=parts())
+    return msgspec.structs.replace(found, parts=parts())
 
 
 @hookimpl(trylast=True)
@@ -50,8 +50,10 @@ def waxbill_memory_level(reading: Reading, settings: Settings) -> str:
 
 
 @hookimpl
-def waxbill_relieve_memory() -> str | None:
+def waxbill_relieve_memory(rung: str) -> str | None:
     """Collects garbage and gives what the allocator keeps free back to the kernel."""
+    if rung != "collect":
+        return None
     import ctypes  # 1 MB: only when it is needed
 
     me = psutil.Process()

@@ -65,6 +65,8 @@ class Watch:
         if found != before:
             log.warning("Memory is %s: %.0f of %.0f MB in use", found, reading.used_mb, reading.limit_mb)
         if LEVELS.index(found) > LEVELS.index(before):
-            for done in server.plugins.call("waxbill_relieve_memory", level=found, reading=reading):
+            for done in server.plugins.call(
+                "waxbill_relieve_memory", rung="collect", level=found, reading=reading, server=server
+            ):
                 log.warning("Memory: %s", done)
         return reading

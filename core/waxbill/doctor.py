@@ -1,0 +1,57 @@
+"""``waxbill doctor``: what would serve on this machine and why, without starting it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from . import memory
+from .driver import DriverSpec
+from .drivers import obstacle
+from .hookspecs import Check, Choice
+from .memory import Reading
+from .plugins import Plugins
+from .settings import Settings
+
+
+def examine(settings: Settings, plugins: Plugins, options: argparse.Namespace) -> list[Check]:
+    """Everything that decides what serves here: memory, each driver, the choice, the store; then the plugins' own."""
+    reading = plugins.first("waxbill_read_memory", settings=settings) or memory.read(settings.core.memory_limit_mb)
+    specs: list[DriverSpec] = plugins.call("waxbill_driver", settings=settings)
+    choice: Choice = plugins.first("waxbill_choose_driver", specs=specs, reading=reading, settings=settings)
+    checks = [_memory(reading), *(_driver(spec, reading) for spec in specs)]
+    checks.append(Check("choice", bool(choice.driver), f"{choice.driver or 'no driver'}: {choice.reason}"))
+    checks.append(_store(settings.core.store_dir))
+    checks += [Check(f"plugin {name}", False, error) for name, error in plugins.problems().items()]
+    for added in plugins.call("waxbill_doctor", settings=settings, options=options):
+        checks += added
+    return checks
+
+
+def _memory(reading: Reading) -> Check:
+    found = f"{reading.used_mb:.0f} of {reading.limit_mb:.0f} MB in use ({reading.source})"
+    if reading.pressure is not None:
+        found += f", pressure {reading.pressure:.1f} %"
+    if reading.kills:
+        found += f", the kernel has killed {reading.kills} times for want of memory"
+    return Check("memory", None, found)
+
+
+def _driver(spec: DriverSpec, reading: Reading) -> Check:
+    """A driver that can't serve is no fault by itself; the choice says whether it is one."""
+    kind = "real" if spec.real else "simulated"
+    why = obstacle(spec, reading)
+    found = why or f"can serve: it needs {spec.need_mb:.0f} MB, {reading.available_mb:.0f} MB are free"
+    return Check(f"driver {spec.name}", None if why else True, f"{spec.title} ({kind}): {found}")
+
+
+def _store(folder: Path) -> Check:
+    there = folder
+    while not there.exists():
+        there = there.parent
+    if os.access(there, os.W_OK):
+        return Check("store", True, f"{folder} can be written")
+    return Check(
+        "store", False, f"{folder} can't be written", "Set WAHA_LOCAL_STORE_BASE_DIR to a folder that this user owns."
+    )
