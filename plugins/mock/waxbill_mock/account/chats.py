@@ -45,10 +45,11 @@ class Chats:
         if chats is not None:
             condition = f" AND id IN ({', '.join('?' * len(chats))})"
             parameters += chats
-        direction = "ASC" if ascending else "DESC"  # the same for both, so that an index has the order
+        direction = "ASC" if ascending else "DESC"  # the same for all, so that an index has the order
         rows = db.execute(
             "SELECT id, name, last, at_ms, unread, archived, pinned, muted_until_ms FROM mock_chat"  # noqa: S608
-            f" WHERE account = ?{condition} ORDER BY {_ORDERS[sort]} {direction}, id {direction} LIMIT ? OFFSET ?",
+            f" WHERE account = ?{condition} ORDER BY {_ORDERS[sort]} {direction}, last {direction}, id {direction}"
+            " LIMIT ? OFFSET ?",
             (*parameters, -1 if limit is None else limit, offset),
         )
         return [_chat(row) for row in rows]
