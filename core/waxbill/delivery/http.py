@@ -135,6 +135,8 @@ class HttpTransport:
         deadline = _Deadline(self._clock, self._total_seconds)
         try:
             status, answer = self._follow(request, deadline)
+            if deadline.passed:
+                raise TimeoutError  # the client takes a head that was cut off for a whole one
         except (OSError, http.client.HTTPException, Refused) as error:
             said = f"no whole answer within {self._total_seconds:g} s" if deadline.passed else error
             return Outcome(False, 0, f"{type(error).__name__}: {said}", time.monotonic() - started)
