@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from waxbill.testing import Receiver, ServerProcess
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -128,3 +130,20 @@ def test_a_plugin_adds_what_the_doctor_looks_at(tmp_path: Path, waxbill: Run) ->
     ran = waxbill("doctor", "--shout", PYTHONPATH=str(tmp_path))
     assert ran.returncode == 1
     assert "voice: Drink something." in ran.stdout
+
+
+def test_health_is_0_while_a_server_answers_and_1_with_a_sentence_when_not(
+    serve: Callable[..., ServerProcess], waxbill: Run
+) -> None:
+    server = serve(key="secret")
+    assert waxbill("health", PORT=str(server.port)).returncode == 0
+    server.stop()
+    ran = waxbill("health", PORT=str(server.port))
+    assert ran.returncode == 1
+    assert ran.stderr == f"waxbill: no server answers on 127.0.0.1 port {server.port}: Connection refused\n"
+
+
+def test_health_of_something_else_on_the_port_is_1(waxbill: Run, receiver: Receiver) -> None:
+    ran = waxbill("health", PORT=str(receiver.port))
+    assert ran.returncode == 1
+    assert 'answers "HTTP/1.1 501 Unsupported method' in ran.stderr

@@ -60,8 +60,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(settings: Settings, arguments: list[str] | None) -> int:
-    if (sys.argv[1:] if arguments is None else arguments) == ["serve"]:
+    given = sys.argv[1:] if arguments is None else arguments
+    if given == ["serve"]:
         return _serve(settings)  # without argparse, which a server would keep in memory for nothing
+    if given == ["health"]:
+        return _health(settings)  # twice a minute in the memory of a container
     import argparse
 
     parser = argparse.ArgumentParser(
@@ -88,6 +91,9 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
     command = commands.add_parser("openapi", help="print the OpenAPI document")
     command.set_defaults(run=lambda _: _openapi(settings))
 
+    command = commands.add_parser("health", help="say whether the server that runs here answers (exit code 0 or 1)")
+    command.set_defaults(run=lambda _: _health(settings))
+
     from .remote import RemoteError, add_deliveries
 
     add_deliveries(commands, settings)
@@ -104,7 +110,7 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
 def _is_own(arguments: list[str] | None) -> bool:
     """Whether the command is one of the core's: then plugins need not be asked for theirs."""
     given = sys.argv[1:] if arguments is None else arguments
-    return bool(given) and given[0] in ("serve", "plugins", "settings", "openapi", "deliveries", "--version")
+    return bool(given) and given[0] in ("serve", "plugins", "settings", "openapi", "health", "deliveries", "--version")
 
 
 def _load(settings: Settings) -> Plugins:
@@ -146,6 +152,12 @@ def _doctor(settings: Settings, options: argparse.Namespace) -> int:
             if check.well is False and check.remedy:
                 print(f"\n{check.name}: {check.remedy}")
     return 1 if any(check.well is False for check in checks) else 0
+
+
+def _health(settings: Settings) -> int:
+    from .health import check
+
+    return check(settings.core)
 
 
 def _openapi(settings: Settings) -> int:
