@@ -113,9 +113,9 @@ class Builder:
 
 
 def megabytes(*paths: Path) -> float:
-    """What files and folders take on a disk, in MB (10**6), links counted once."""
+    """The sizes of files and folders in all, in MB (10**6), as engines count an image: links once, without blocks."""
     given = [path for path in paths if path.exists()]
-    ran = subprocess.run(["du", "-scB1", *given], capture_output=True, text=True, check=True)
+    ran = subprocess.run(["du", "-scb", *given], capture_output=True, text=True, check=True)
     return round(int(ran.stdout.split()[-2]) / 1e6, 1)
 
 

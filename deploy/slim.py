@@ -26,7 +26,7 @@ _INSTALLERS = (
 #: Of the installed distributions: tests, sources of compiled modules, Selenium's downloader of browsers and its
 #: tables of the DevTools protocol.
 _SITE = (
-    *("**/tests", "**/test", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "falcon/bench"),
+    *("**/tests", "**/test", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "falcon/bench", "falcon/testing"),
     *("selenium/webdriver/common/*/selenium-manager*", "selenium/webdriver/common/devtools/v*"),
 )
 #: Of the system: documentation (licences stay), and what Chromium needs for a desktop or for graphics tests.

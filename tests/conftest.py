@@ -14,6 +14,13 @@ from waxbill.testing import Receiver, ServerProcess
 
 from .simulating import ENGINES, Simulator
 
+ROOT = Path(__file__).parent.parent
+#: The distributions and their folders.
+PROJECTS = {
+    "waxbill": ROOT,
+    **{f"waxbill-{name}": ROOT / "plugins" / name for name in ("mock", "browser", "monitor", "redis")},
+}
+
 
 def missing(reason: str) -> None:
     """Skips a test for what this machine lacks; where ``WAXBILL_CI`` is set, that is a failure instead."""
@@ -87,3 +94,21 @@ def simulators(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
 def each(request: pytest.FixtureRequest, simulators: Callable[..., Simulator]) -> Simulator:
     """A simulator in each of the four dialects."""
     return simulators(request.param)
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheels of all distributions. Tests that ask for it belong to the group ``wheels``."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for project in PROJECTS.values():
+        build_wheel(project, folder)
+    return folder
+
+
+def build_wheel(project: Path, folder: Path) -> None:
+    """Builds the wheel of a project with what is installed here."""
+    subprocess.run(
+        [sys.executable, "-m", "build", "-q", "--wheel", "--no-isolation", "-o", str(folder), str(project)],
+        check=True,
+        capture_output=True,
+    )

@@ -147,3 +147,15 @@ def test_health_of_something_else_on_the_port_is_1(waxbill: Run, receiver: Recei
     ran = waxbill("health", PORT=str(receiver.port))
     assert ran.returncode == 1
     assert 'answers "HTTP/1.1 501 Unsupported method' in ran.stderr
+
+
+def test_a_new_plugin_needs_a_good_name_and_a_free_folder(waxbill: Run, tmp_path: Path) -> None:
+    for name in ("Shout", "a--b", "../x", "1st", "with space", ""):
+        ran = waxbill("new-plugin", name)
+        assert ran.returncode == 1
+        assert "is no name for a plugin" in ran.stderr
+    assert waxbill("new-plugin", "waxbill-shout").returncode == 0
+    assert (tmp_path / "cwd/waxbill-shout/waxbill_shout.py").is_file()
+    again = waxbill("new-plugin", "shout")
+    assert again.returncode == 1
+    assert "is not empty" in again.stderr

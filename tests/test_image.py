@@ -41,7 +41,7 @@ def test_an_image_serves_as_a_user_without_rights_on_a_read_only_disk(report: di
 
 
 def test_the_images_stay_small(report: dict[str, Any]) -> None:
-    assert report["mock"]["dependencies_mb"] <= 8
+    assert report["mock"]["dependencies_mb"] <= 7
     assert report["mock"]["waxbill_mb"] <= 5
     assert report["mock"]["chromium_mb"] == 0
     assert report["browser"]["chromium_mb"] <= 290

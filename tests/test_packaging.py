@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tomllib
 import venv
 import zipfile
@@ -16,11 +15,10 @@ import pytest
 from waxbill import __version__
 from waxbill.testing import ServerProcess
 
+from .conftest import PROJECTS
+
 ROOT = Path(__file__).parent.parent
-PROJECTS = {
-    "waxbill": ROOT,
-    **{f"waxbill-{name}": ROOT / "plugins" / name for name in ("mock", "browser", "monitor", "redis")},
-}
+pytestmark = pytest.mark.xdist_group("wheels")  # they are built once
 
 
 def read(project: Path) -> dict[str, object]:
@@ -39,18 +37,6 @@ def test_all_distributions_have_one_version_and_pin_each_other() -> None:
         **{name: [f"waxbill-{name}=={__version__}"] for name in ("mock", "browser", "monitor", "redis")},
         "all": ["waxbill[mock,browser,monitor,redis]"],
     }
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheels")
-    for project in PROJECTS.values():
-        subprocess.run(
-            [sys.executable, "-m", "build", "-q", "--wheel", "--no-isolation", "-o", str(folder), str(project)],
-            check=True,
-            capture_output=True,
-        )
-    return folder
 
 
 def test_wheels_carry_what_they_need_and_nothing_else(wheels: Path) -> None:

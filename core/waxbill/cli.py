@@ -29,6 +29,10 @@ _LEVELS = {
 }
 
 
+#: The core's own commands.
+_OWN = ("serve", "plugins", "settings", "openapi", "health", "new-plugin", "deliveries", "--version")
+
+
 class _JsonLines(logging.Formatter):
     """One JSON object a line: time in ms, level, name, msg."""
 
@@ -94,7 +98,10 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
     command = commands.add_parser("health", help="say whether the server that runs here answers (exit code 0 or 1)")
     command.set_defaults(run=lambda _: _health(settings))
 
+    from .newplugin import add_new_plugin
     from .remote import RemoteError, add_deliveries
+
+    add_new_plugin(commands)
 
     add_deliveries(commands, settings)
     if not _is_own(arguments):
@@ -110,7 +117,7 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
 def _is_own(arguments: list[str] | None) -> bool:
     """Whether the command is one of the core's: then plugins need not be asked for theirs."""
     given = sys.argv[1:] if arguments is None else arguments
-    return bool(given) and given[0] in ("serve", "plugins", "settings", "openapi", "health", "deliveries", "--version")
+    return bool(given) and given[0] in _OWN
 
 
 def _load(settings: Settings) -> Plugins:

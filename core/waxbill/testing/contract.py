@@ -410,7 +410,8 @@ class DriverContract:
         self.receive(server, "contract", "hello there")
 
         def is_it(event: dict[str, Any]) -> bool:
-            return event["event"] in ("message", "message.any") and event["payload"]["body"] == "hello there"
+            came = event["event"] in ("message", "message.any") and not event["payload"]["fromMe"]
+            return came and event["payload"]["body"] == "hello there"
 
         receiver.wait_for(lambda event: is_it(event) and event["event"] == "message", self.patience_seconds)
         receiver.wait_for(lambda event: is_it(event) and event["event"] == "message.any", self.patience_seconds)
