@@ -8,7 +8,9 @@ task and dispatcher; ``tests/test_server.py`` notices when a release changes the
 from __future__ import annotations
 
 import copy
+import errno
 import logging
+import os
 import signal
 import socket
 import sqlite3
@@ -18,15 +20,17 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+import falcon
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 from .api.operation import HandOver, NeedsThread, encode, too_large
+from .intake import HEAD_BYTES, Intake, Parser, RequestTimeout, source
+from .model.errors import WahaError
 
 if TYPE_CHECKING:
     from .app import Server
@@ -36,6 +40,17 @@ log = logging.getLogger("waxbill.server")
 # A thread that comes back from a lock or a system call waits for the interpreter up to this long behind a busy loop.
 # Python's 5 ms makes 64 connections slower than 8; 20 us doubles the rate there and costs nothing elsewhere.
 _SWITCH_SECONDS = 20e-6
+# What is read of a file at once to be sent: the kernel's buffer may have megabytes.
+_PIECE_BYTES = 256 * 1024
+# An answer of which nothing was read for so long is given up.
+_UNREAD_SECONDS = 60.0
+# After a refusal, what the client still sends is dropped for so long: a connection that is closed on unread data is
+# reset, and the client never reads why.
+_LINGER_SECONDS = 2.0
+# How long nobody is let in when all connections are busy, unless one of them ends before.
+_FULL_SECONDS = 0.05
+# Files of the store, of plugins and of what runs beside the connections.
+_OTHER_FILES = 128
 # A loop without anything to do still looks around this often (idle connections are closed then).
 _ROUND_SECONDS = 1.0
 
@@ -45,34 +60,37 @@ class _ErrorTask(ErrorTask):
 
     def execute(self) -> None:
         error = self.request.error
-        text = too_large(self.channel.adj.max_request_body_size) if error.code == 413 else error.body
-        body = encode({"message": text, "error": error.reason, "statusCode": error.code})
-        self.status = f"{error.code} {error.reason}"
+        if isinstance(error, WahaError):
+            self.status = falcon.util.code_to_http_status(error.status)
+            body = encode(error.body())
+            self.response_headers += error.headers().items()
+        else:
+            text = too_large(self.request.adj.max_request_body_size) if error.code == 413 else error.body
+            body = encode({"message": text, "error": error.reason, "statusCode": error.code})
+            self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json; charset=utf-8"))
+        self.response_headers.append(("Access-Control-Allow-Origin", "*"))
         self.response_headers.append(("Connection", "close"))
         self.set_close_on_finish()
+        self.channel.lingers = True
         self.content_length = len(body)
         self.write(body)
-
-
-class _Parser(HTTPRequestParser):
-    """Measures the body of an upload against the limit for media, every other against the limit for bodies."""
-
-    def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            # A proxy that reads the other of the two would see another request in the body (smuggling).
-            raise ParsingError("A request has Content-Length or Transfer-Encoding, not both")
-        if self.headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
-            self.adj = self.adj.for_uploads
 
 
 class _Channel(HTTPChannel):
     """A connection whose answers, when made in the loop, stay in its buffer until the loop sends them."""
 
     error_task_class = _ErrorTask
-    parser_class = _Parser
+    parser_class = Parser
     server: _Listener
+    #: Whether what the client still sends is read and dropped after the answer, so that it gets to read that.
+    lingers = False
+    #: Until when, once the answer has left; 0 before.
+    _lingers_until = 0.0
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.sendbuf_len = min(self.sendbuf_len, _PIECE_BYTES)
 
     def write_soon(self, data: Any) -> int:
         if not data or not isinstance(data, bytes) or not self.server.loop.in_loop():
@@ -85,6 +103,73 @@ class _Channel(HTTPChannel):
         self.current_outbuf_count += len(data)
         self.total_outbufs_len += len(data)
         return len(data)
+
+    def _flush_outbufs_below_high_watermark(self) -> None:
+        if not self.server.loop.in_loop():  # the loop would wait for itself here
+            super()._flush_outbufs_below_high_watermark()
+
+    # -- limits; the loop calls these
+
+    def check_time(self, now: float) -> None:
+        """Ends a connection whose request does not come in, whose answer is not read, or that does nothing."""
+        request = self.request
+        if self._lingers_until:
+            if now > self._lingers_until:
+                super().handle_close()
+        elif self.total_outbufs_len:
+            if now - self.last_activity > _UNREAD_SECONDS:
+                self.will_close = True
+        elif self.requests:
+            if request is not None:
+                request.begun = now  # it could not go on: the one before it is not answered yet
+        elif request is not None and request.overdue(now):
+            self.request = None
+            request.refuse(RequestTimeout("The request came in too slowly and was given up."))
+            self.requests.append(request)
+            self.server.add_task(self)
+        elif now - self.last_activity > self.adj.channel_timeout:
+            self.will_close = True
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for an answer on it."""
+        return not (self.requests or self.total_outbufs_len or self.will_close)
+
+    def readable(self) -> bool:
+        # waitress's own condition (nothing is read ahead), without its detours: the loop asks this of all connections
+        return bool(self._lingers_until) or not (
+            self.requests or self.total_outbufs_len or self.will_close or self.close_when_flushed
+        )
+
+    def handle_read(self) -> None:
+        if not self._lingers_until:
+            super().handle_read()
+            return
+        try:
+            gone = not self.socket.recv(64 * 1024)
+        except BlockingIOError:
+            return
+        except OSError:
+            gone = True
+        if gone:
+            super().handle_close()
+
+    def handle_close(self) -> None:
+        if self.lingers and not self._lingers_until and self.connected:
+            self.will_close = self.close_when_flushed = False
+            self._lingers_until = time.time() + _LINGER_SECONDS
+            try:
+                self.socket.shutdown(socket.SHUT_WR)
+                return
+            except OSError:
+                pass  # the client is gone
+        super().handle_close()
+
+    def del_channel(self, map: Any = None) -> None:
+        for request in (self.request, *self.requests):
+            if request is not None:
+                request.forget()
+        super().del_channel(map)
 
     def release(self) -> socket.socket:
         """Lets go of the connection for somebody else to go on with it."""
@@ -120,6 +205,54 @@ class _Listener(TcpWSGIServer):
 
     channel_class = _Channel
     loop: Loop
+    _sleeps_until = 0.0
+
+    def maintenance(self, now: float) -> None:
+        for channel in list(self.active_channels.values()):
+            channel.check_time(now)
+
+    def readable(self) -> bool:
+        now = time.time()
+        if now >= self.next_channel_cleanup:
+            self.next_channel_cleanup = now + self.adj.cleanup_interval
+            self.maintenance(now)
+        return bool(self.accepting) and now >= self._sleeps_until
+
+    def handle_accept(self) -> None:
+        if len(self._map) < self.adj.connection_limit or self.make_room():
+            super().handle_accept()
+        else:
+            self._sleeps_until = time.time() + _FULL_SECONDS  # every connection has a request that is being answered
+
+    def make_room(self) -> bool:
+        """Closes connections that wait for nothing: of the source that has most of them, the longest idle first.
+        False when there are none.
+
+        So whoever opens many can only push out their own.
+        """
+        idle: dict[str, list[_Channel]] = {}
+        for channel in self.active_channels.values():
+            if channel.idle:
+                idle.setdefault(source(channel.addr[0]), []).append(channel)
+        if not idle:
+            return False
+        _, _, most = max((len(channels), name, channels) for name, channels in idle.items())
+        most.sort(key=lambda channel: channel.last_activity)
+        for channel in most[: max(1, len(most) // 10)]:
+            channel.lingers = False
+            channel.will_close = True  # the loop closes it in its next round
+        return True
+
+    def accept(self) -> Any:
+        try:
+            return super().accept()
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                raise
+            log.error("A connection could not be taken: %s", error)
+            self.make_room()
+            self._sleeps_until = time.time() + _ROUND_SECONDS  # asking again at once would change nothing
+            return None
 
     def pull_trigger(self) -> None:
         """Wakes the loop, unless it is the loop that asks."""
@@ -159,8 +292,11 @@ class Loop:
             port=core.port,
             ident="waxbill",
             threads=core.threads,
-            connection_limit=core.max_connections,
+            connection_limit=_room_for(core.max_connections, core.most_streams),
+            max_request_header_size=HEAD_BYTES,
             max_request_body_size=core.max_body_mb * 1024 * 1024,
+            channel_timeout=core.idle_seconds,
+            cleanup_interval=1,
             # An answer's head and body leave in one piece.
             send_bytes=64 * 1024,
             # Bodies and answers beyond these go to temporary files instead of memory.
@@ -168,6 +304,7 @@ class Loop:
             outbuf_overflow=1024 * 1024,
             asyncore_use_poll=True,
         )
+        adjustments.intake = Intake(server, local_only=not server.access.required and not core.no_api_key)
         adjustments.for_uploads = copy.copy(adjustments)
         # The file, and the form around it.
         adjustments.for_uploads.max_request_body_size = core.max_media_mb * 1024 * 1024 + 64 * 1024
@@ -264,6 +401,22 @@ class Loop:
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
 
 
+def _room_for(connections: int, streams: int) -> int:
+    """How many connections there may be; lets the process have as many files as that takes, if the system does."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + streams + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return connections
+    room = max(10, (soft - _OTHER_FILES) * connections // max(1, connections + streams))
+    log.warning("This process may have %d files open, so there is room for %d connections (ulimit -n)", soft, room)
+    return room
+
+
 def bind_address(server: Server) -> str:
     """Where to listen: what was set; else everywhere with a key, and only on this machine without one."""
     core = server.settings.core
@@ -278,6 +431,7 @@ def serve(server: Server, application: Any) -> None:
     Raises OSError when the address can't be used.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    os.umask(0o077)  # whatever this process and its children write is for this user only
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it writes a line for every request that waits
     host = bind_address(server)
     loop = Loop(server, application, host)

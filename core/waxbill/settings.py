@@ -97,6 +97,27 @@ class CoreSettings(msgspec.Struct, frozen=True):
         int,
         Setting("WAXBILL_MAX_CONNECTIONS", meaning="Most open connections; more wait.", low=10, high=100_000),
     ] = 1000
+    request_seconds: Annotated[
+        float,
+        Setting(
+            "WAXBILL_REQUEST_SECONDS",
+            meaning="How long the head of a request may take to come in; a body has a second more for each KB of it.",
+            low=0.1,
+            high=3600,
+        ),
+    ] = 20.0
+    idle_seconds: Annotated[
+        float,
+        Setting("WAXBILL_IDLE_SECONDS", meaning="How long a connection may do nothing.", low=0.1, high=86400),
+    ] = 120.0
+    max_incoming_mb: Annotated[
+        int,
+        Setting(
+            "WAXBILL_MAX_INCOMING_MB",
+            meaning="Most MB of large bodies that are under way at once; more gets 503. They lie in temporary files.",
+            low=1,
+        ),
+    ] = 512
     keep_alive: Annotated[
         bool,
         Setting("KEEP_ALIVE", meaning="Reuse connections: clients' to the server and the server's to webhooks."),

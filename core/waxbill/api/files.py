@@ -17,15 +17,25 @@ _CONTENT_TYPES = {"oga": "audio/ogg; codecs=opus", "jpeg": "image/jpeg", "mp4": 
 
 
 class _Part:
-    """A piece of an open file, for a range."""
+    """A piece of an open file. The server reads it as its client does: no thread waits for one that is slow."""
 
-    def __init__(self, file: BinaryIO, length: int) -> None:
-        self._file, self._left = file, length
+    def __init__(self, file: BinaryIO, first: int, length: int) -> None:
+        self._file, self._first, self._length = file, first, length
+        self._at = 0
 
     def read(self, size: int | None = -1, /) -> bytes:
-        piece = self._file.read(self._left if size is None or size < 0 else min(size, self._left))
-        self._left -= len(piece)
+        left = self._length - self._at
+        self._file.seek(self._first + self._at)
+        piece = self._file.read(left if size is None or size < 0 else min(size, left))
+        self._at += len(piece)
         return piece
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, self._length)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
 
     def close(self) -> None:
         self._file.close()
@@ -74,9 +84,7 @@ def _serve(req: falcon.Request, resp: falcon.Response, path: Path) -> Reply | No
         if first > last:
             return Reply(status=416, content_type=kind, headers={"Content-Range": f"bytes */{state.st_size}"})
         resp.set_header("Content-Range", f"bytes {first}-{last}/{state.st_size}")
-    file = path.open("rb")
-    file.seek(first, os.SEEK_SET)
     resp.status = falcon.HTTP_206 if asked is not None else falcon.HTTP_200
     resp.content_type = kind
-    resp.set_stream(_Part(file, last - first + 1), last - first + 1)
+    resp.set_stream(_Part(path.open("rb"), first, last - first + 1), last - first + 1)
     return None
