@@ -5,14 +5,13 @@ The standard library's client with one kept connection per thread and host: half
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import socket
 import threading
 import time
+from binascii import b2a_base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote_to_bytes, urljoin, urlsplit
 
 from .. import __version__
 from ..hookspecs import hookimpl
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..app import Server
     from ..clock import Clock
+    from ..outbound import Deadline
     from ..settings import Settings
 
 log = logging.getLogger("waxbill.delivery")
@@ -44,6 +44,9 @@ class WahaHeaders:
         headers["User-Agent"] = f"waxbill/{__version__} (WAHA compatible)"
         headers["X-Webhook-Request-Id"] = delivery.request_id
         headers["X-Webhook-Timestamp"] = str(time.time_ns() // 1_000_000)
+        credentials = urlsplit(request.url).netloc.rpartition("@")[0]
+        if credentials:  # as axios does, which WAHA uses
+            headers["Authorization"] = f"Basic {b2a_base64(unquote_to_bytes(credentials), newline=False).decode()}"
         for header in delivery.webhook.customHeaders or ():
             headers[header.name] = header.value
         key = delivery.webhook.hmac.key if delivery.webhook.hmac else None
@@ -87,25 +90,6 @@ class StandardHeaders:
             request.headers["webhook-signature"] = f"v1,{signature}"
 
 
-class _Deadline:
-    """Ends an exchange that takes too long in all, however steadily its bytes come: it shuts the socket down."""
-
-    def __init__(self, clock: Clock | None, seconds: float) -> None:
-        self.passed = False
-        self.socket: socket.socket | None = None
-        self._timer = clock.call_later(seconds, self._end) if clock else None
-
-    def _end(self) -> None:
-        self.passed = True
-        if self.socket is not None:
-            with contextlib.suppress(OSError):  # closed already
-                self.socket.shutdown(socket.SHUT_RDWR)
-
-    def cancel(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-
 class HttpTransport:
     """Plugin: POSTs to http and https URLs. Each delivery thread keeps its own connections."""
 
@@ -129,15 +113,15 @@ class HttpTransport:
             return None
         import http.client  # 4.9 MB with TLS: not before the first delivery
 
-        from ..media.fetch import Refused
+        from ..outbound import Deadline, Refused
 
         started = time.monotonic()
-        deadline = _Deadline(self._clock, self._total_seconds)
+        deadline = Deadline(self._clock, self._total_seconds)
         try:
             status, answer = self._follow(request, deadline)
             if deadline.passed:
                 raise TimeoutError  # the client takes a head that was cut off for a whole one
-        except (OSError, http.client.HTTPException, Refused) as error:
+        except (OSError, http.client.HTTPException, ValueError, Refused) as error:
             said = f"no whole answer within {self._total_seconds:g} s" if deadline.passed else error
             return Outcome(False, 0, f"{type(error).__name__}: {said}", time.monotonic() - started)
         finally:
@@ -146,9 +130,9 @@ class HttpTransport:
         error_text = "" if ok else f"the receiver answered {status}"
         return Outcome(ok, status, error_text, time.monotonic() - started, answer)
 
-    def _follow(self, request: WebhookRequest, deadline: _Deadline) -> tuple[int, str]:
+    def _follow(self, request: WebhookRequest, deadline: Deadline) -> tuple[int, str]:
         """The answer, after as many redirects as the settings allow; each target is checked like the first."""
-        from ..media.fetch import Refused
+        from ..outbound import Refused
 
         url = request.url
         for _ in range(self._redirects + 1):
@@ -159,9 +143,11 @@ class HttpTransport:
             if status not in _REDIRECTS or not target or not self._redirects:
                 return status, answer
             url = urljoin(url, target)
+            if urlsplit(url)[:2] != parts[:2]:  # somebody else's server learns none of the secrets for this one
+                request.headers = {name: value for name, value in request.headers.items() if _is_ours(name)}
         raise Refused(f"more than {self._redirects} redirects")
 
-    def _send(self, url: SplitResult, request: WebhookRequest, deadline: _Deadline) -> tuple[int, str, str | None]:
+    def _send(self, url: SplitResult, request: WebhookRequest, deadline: Deadline) -> tuple[int, str, str | None]:
         """Sends on a kept connection if there is one, and on a fresh one when the receiver had closed that."""
         import http.client
 
@@ -176,23 +162,25 @@ class HttpTransport:
             except BaseException:
                 kept.close()
                 raise
-        fresh = self._open(url, request.timeout_seconds)
+        fresh = self._open(url, request.timeout_seconds, deadline)
         try:
             return self._exchange(fresh, url, request, deadline)
         except BaseException:
             fresh.close()
             raise
 
-    def _open(self, url: SplitResult, timeout_seconds: float) -> http.client.HTTPConnection:
+    def _open(self, url: SplitResult, timeout_seconds: float, deadline: Deadline) -> http.client.HTTPConnection:
         """A connection to an address that may be asked, or to the proxy that the environment names for it."""
         import http.client
 
-        from ..media.fetch import connect
+        from ..outbound import check_literal, check_port, connect
 
         host = str(url.hostname)
         port = url.port or (443 if url.scheme == "https" else 80)
+        check_port(port)
         proxy = proxy_for(url.scheme, host, self._environment)
         if proxy is not None:
+            check_literal(host, allow_private=self._allow_private)
             kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
             through = kind(proxy.hostname or "", proxy.port or 8080, timeout=timeout_seconds)
             if url.scheme == "https":
@@ -202,11 +190,18 @@ class HttpTransport:
             return through
         opened = http.client.HTTPConnection(url.netloc.rpartition("@")[2], timeout=timeout_seconds)
         opened.auto_open = 0  # never again by itself, to an address that was not checked
-        opened.sock = connect(url.scheme, host, port, seconds=timeout_seconds, allow_private=self._allow_private)
+        opened.sock = connect(
+            url.scheme,
+            host,
+            port,
+            seconds=timeout_seconds,
+            allow_private=self._allow_private,
+            deadline=deadline,
+        )
         return opened
 
     def _exchange(
-        self, connection: http.client.HTTPConnection, url: SplitResult, request: WebhookRequest, deadline: _Deadline
+        self, connection: http.client.HTTPConnection, url: SplitResult, request: WebhookRequest, deadline: Deadline
     ) -> tuple[int, str, str | None]:
         deadline.socket = connection.sock
         path = (url.path or "/") + (f"?{url.query}" if url.query else "")
@@ -228,6 +223,10 @@ class HttpTransport:
         if found is None:
             found = self._local.connections = {}
         return found
+
+
+def _is_ours(header: str) -> bool:
+    return header.lower().startswith(("x-webhook-", "webhook-", "content-type", "user-agent"))
 
 
 def proxy_for(scheme: str, host: str, environment: Mapping[str, str]) -> SplitResult | None:

@@ -164,7 +164,7 @@ class Files:
 
         limits = Limits(self.most_bytes, self._core.fetch_seconds, self._core.allow_private_addresses)
         try:
-            return fetch(url, into, limits).content_type
+            return fetch(url, into, limits, self._clock).content_type
         except Refused as refusal:
             raise Unprocessable(f"file.url can't be fetched: {refusal}") from refusal
 

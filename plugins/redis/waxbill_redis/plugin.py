@@ -13,8 +13,17 @@ from waxbill.delivery.outbox import Delivery, Outcome, WebhookRequest
 if TYPE_CHECKING:
     import redis
 
+    from waxbill.app import Server
+
 _lock = threading.Lock()
 _clients: dict[str, redis.Redis] = {}
+_allow_private = True
+
+
+@hookimpl
+def waxbill_startup(server: Server) -> None:
+    global _allow_private
+    _allow_private = server.settings.core.allow_private_addresses
 
 
 def _parts(url: SplitResult) -> tuple[str, str, int | None]:
@@ -28,13 +37,18 @@ def _parts(url: SplitResult) -> tuple[str, str, int | None]:
 
 
 def _client(server: str, timeout_seconds: float) -> redis.Redis:
-    """The client of a server: it has a pool of connections and is shared by all threads."""
+    """The client of a server: it has a pool of connections, to checked addresses, and is shared by all threads."""
     import redis  # 9 MB: only where a webhook goes to Redis
+
+    from .connection import Checked, CheckedTls
 
     with _lock:
         if server not in _clients:
             options: dict[str, Any] = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
-            _clients[server] = redis.Redis.from_url(server, **options)
+            pool: Any = redis.ConnectionPool.from_url(server, **options)
+            pool.connection_class = CheckedTls if server.startswith("rediss:") else Checked
+            pool.connection_kwargs["allow_private"] = _allow_private
+            _clients[server] = redis.Redis(connection_pool=pool)
         return _clients[server]
 
 
@@ -44,6 +58,8 @@ def waxbill_deliver(delivery: Delivery, request: WebhookRequest) -> Outcome | No
     if url.scheme not in ("redis", "rediss"):
         return None
     import redis
+
+    from waxbill.outbound import Refused
 
     begun = time.monotonic()
     entry: dict[Any, Any] = {
@@ -55,7 +71,7 @@ def waxbill_deliver(delivery: Delivery, request: WebhookRequest) -> Outcome | No
     try:
         server, stream, most = _parts(url)
         _client(server, request.timeout_seconds).xadd(stream, entry, maxlen=most, approximate=True)
-    except (ValueError, redis.RedisError, OSError) as error:
+    except (ValueError, redis.RedisError, OSError, Refused) as error:
         return Outcome(False, 0, f"{type(error).__name__}: {error}", time.monotonic() - begun)
     return Outcome(True, 200, seconds=time.monotonic() - begun)
 
