@@ -24,6 +24,7 @@ from .api import (
     deliveries,
     files,
     groups,
+    guard,
     keys,
     labels,
     mcp,
@@ -42,15 +43,18 @@ from .api.operation import Area, LoopThread, encode, preflight, resources
 from .api.router import Router
 from .apikeys import ApiKeys
 from .apps import Apps
+from .audit import Audit
 from .clock import Clock
 from .delivery.lanes import Lanes
 from .delivery.outbox import Outbox
 from .driver import Driver, DriverSpec
 from .events import Events, environment
+from .masking import Mask
 from .media.files import Files
 from .memory import Reading
 from .model.errors import EngineFailure, NotFound, Unavailable, WahaError
 from .model.server import WAHAEnvironment
+from .pace import Pace
 from .plugins import Plugins
 from .sessions import Sessions
 from .settings import Settings
@@ -85,6 +89,7 @@ AREAS = [
     debug.area,
     deliveries.area,
     streams.area,
+    guard.area,
     reference.area,
 ]
 
@@ -101,6 +106,7 @@ class Server:
         self.started = time.time()
         self.in_loop = LoopThread()
         self.clock = Clock()
+        self.mask = Mask(settings.secrets())
         core = settings.core
         self.store = Store(core.store_dir / "waxbill.sqlite3", full_sync=core.store_sync == "full")
         self.files = Files(core, self.clock)
@@ -121,10 +127,15 @@ class Server:
         self.api_keys = ApiKeys(self.store, self.sessions)
         self.access = Access(core, self.api_keys, generated_digest(self.store, core))
         self.sessions.events = Events(self.store, self.outbox, self.hub, plugins, self.environment)
+        #: How fast messages may leave; None: as fast as they come.
+        self.pace = Pace(core) if core.sends_per_minute else None
+        self.audit = Audit(self.store, core.audit_keep) if core.audit_keep else None
         self._choose_driver()
         self.apps = Apps(core, self.sessions, self.api_keys, inline=self.inline)
         self.sessions.events.on_app_event = self.apps.called
         self.sessions.on_delete.append(self.api_keys.delete_of_session)
+        if self.pace is not None:
+            self.sessions.on_delete.append(self.pace.forget)
         #: The WSGI application, once it is made.
         self.application: Any = None
         #: The operations that are served, by area; plugins add theirs when the application is made.
@@ -132,6 +143,7 @@ class Server:
         self.fixed_headers = {
             "X-Waxbill-Driver": self.spec.name if self.spec else "none",
             "Access-Control-Allow-Origin": "*",
+            "X-Content-Type-Options": "nosniff",
         }
         plugins.call("waxbill_startup", server=self)
 
@@ -174,9 +186,9 @@ class Server:
             for name, value in self.settings.environment.items()
             if everything or name.startswith(("WAHA_", "WHATSAPP_", "WAXBILL_")) or name == "DEBUG"
         }
-        hidden = ("KEY", "PASSWORD", "SECRET", "TOKEN", "PASS", "CREDENTIAL", "_URL", "HEADERS")
+        hidden = ("KEY", "SECRET", "TOKEN", "PASS", "CREDENTIAL", "_URL", "HEADERS", "AUTH", "COOKIE", "DSN", "PRIVATE")
         return {
-            name: "***" if value and any(word in name.upper() for word in hidden) else value
+            name: "***" if value and any(word in name.upper() for word in hidden) else self.mask(value)
             for name, value in sorted(shown.items())
         }
 
@@ -308,11 +320,12 @@ def _unexpected(server: Server) -> Any:
         else:
             name = type(error).__name__
             log.error("%s %s failed:\n%s", req.method, req.path, "".join(traceback.format_exception(error)))
+        hidden = {"x-api-key": "***"} if "x-api-key" in req.params else {}
         body = {
             "statusCode": 500,
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "exception": {"name": name, "message": str(error)},
-            "request": {"path": req.path, "method": req.method, "query": req.params},
+            "exception": {"name": name, "message": server.mask(str(error))},
+            "request": {"path": req.path, "method": req.method, "query": {**req.params, **hidden}},
             "version": server.environment(),
         }
         _json(resp, 500, body)

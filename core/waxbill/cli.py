@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from . import __version__
+from .masking import Mask, MaskedLines, mask_text
 from .settings import Row, SettingError, Settings
 
 if TYPE_CHECKING:
@@ -129,10 +130,8 @@ def _load(settings: Settings) -> Plugins:
 def _serve(settings: Settings) -> int:
     core = settings.core
     handler = logging.StreamHandler(sys.stderr)
-    if core.log_format == "JSON":
-        handler.setFormatter(_JsonLines())
-    else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    lines = logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
+    handler.setFormatter(MaskedLines(_JsonLines() if core.log_format == "JSON" else lines, Mask(settings.secrets())))
     logging.basicConfig(
         level="DEBUG" if "DEBUG" in settings.environment else _LEVELS[core.log_level], handlers=[handler]
     )
@@ -190,8 +189,9 @@ def _shown(row: Row) -> str:
     if row.secret:
         return "***" if row.value else ""
     if isinstance(row.value, tuple):
-        return ",".join(row.value)
-    return str(row.value).lower() if isinstance(row.value, bool) else str(row.value)
+        hides = row.name.endswith("_HEADERS")  # their values are often tokens
+        return ",".join(f"{part.partition(':')[0]}:***" if hides else part for part in row.value)
+    return str(row.value).lower() if isinstance(row.value, bool) else mask_text(str(row.value))
 
 
 def _settings(settings: Settings, *, as_json: bool) -> int:

@@ -8,7 +8,6 @@ Everything here runs in the server's loop.
 from __future__ import annotations
 
 import re
-import socket
 import threading
 import time
 from types import SimpleNamespace
@@ -22,6 +21,7 @@ from .model.errors import Forbidden, Unauthorized, Unavailable, WahaError
 
 if TYPE_CHECKING:
     from .app import Server
+    from .pace import Turn
 
 #: The longest head of a request; Node's default is 16 KB.
 HEAD_BYTES = 32 * 1024
@@ -37,15 +37,6 @@ _ONE_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*(?:\r\n|$)
 # Size and extensions; what an extension may contain is nobody's business but that of who wrote it.
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,16})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 _LOOPBACK = re.compile(r"localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\]|::1", re.IGNORECASE)
-
-
-def source(address: str) -> str:
-    """Who an address is for counting: one IPv4 address, or the network that one customer has of IPv6."""
-    if ":" not in address:
-        return address
-    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
-    mapped = packed[:12] == bytes(10) + b"\xff\xff"
-    return socket.inet_ntoa(packed[12:]) if mapped else packed[:8].hex()
 
 
 class RequestTimeout(WahaError):
@@ -153,8 +144,8 @@ class Parser(HTTPRequestParser):
 
     #: What the intake counts of its body.
     announced_bytes = 0
-    #: A turn in a queue, kept when the request is run again: see ``pace.py``.
-    ticket: object = None
+    #: Its place in the line of a session's sends, kept until it is run again.
+    turn: Turn | None = None
 
     def __init__(self, adj: Any) -> None:
         super().__init__(adj)

@@ -26,11 +26,13 @@ from waitress.adjustments import Adjustments
 from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from .api.operation import HandOver, NeedsThread, encode, too_large
-from .intake import HEAD_BYTES, Intake, Parser, RequestTimeout, source
-from .model.errors import WahaError
+from .intake import HEAD_BYTES, Intake, Parser, RequestTimeout
+from .limits import source
+from .model.errors import Unavailable, WahaError
+from .pace import Later
 
 if TYPE_CHECKING:
     from .app import Server
@@ -135,6 +137,15 @@ class _Channel(HTTPChannel):
         """Whether nobody waits for an answer on it."""
         return not (self.requests or self.total_outbufs_len or self.will_close)
 
+    def has_left(self) -> bool:
+        """Whether the client has closed its connection, although it is not read from."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def readable(self) -> bool:
         # waitress's own condition (nothing is read ahead), without its detours: the loop asks this of all connections
         return bool(self._lingers_until) or not (
@@ -198,6 +209,37 @@ class _Channel(HTTPChannel):
         self.outbufs[0].append(head.encode() + body)
         self.current_outbuf_count = self.total_outbufs_len = len(head) + len(body)
         self.close_when_flushed = True
+
+
+class _PacedTask(WSGITask):
+    """A request that knows itself, for a place in the line of its session's sends."""
+
+    def get_environment(self) -> dict[str, Any]:
+        environ: dict[str, Any] = super().get_environment()
+        environ["waxbill.request"] = self.request
+        return environ
+
+
+class _PacedChannel(_Channel):
+    """For a server that paces its sends; the others don't pay for it."""
+
+    task_class = _PacedTask
+
+
+class _InThread:
+    """A request on its way through a thread; one that finds that it has to wait for its turn goes back to the loop."""
+
+    def __init__(self, loop: Loop, channel: _Channel) -> None:
+        self._loop, self._channel = loop, channel
+
+    def service(self) -> None:
+        try:
+            self._channel.service()
+        except Later as later:
+            self._loop.run_later(self._channel, later.due)
+
+    def cancel(self) -> None:
+        self._channel.cancel()
 
 
 class _Listener(TcpWSGIServer):
@@ -286,6 +328,8 @@ class Loop:
         self._ready: deque[_Channel] = deque()
         self._threads = _Threads(core.threads)
         self._stopping = False
+        #: Those whose request waits for its turn.
+        self._waiting: set[_Channel] = set()
         self.map: dict[int, Any] = {}
         adjustments = Adjustments(
             host=host,
@@ -296,6 +340,7 @@ class Loop:
             max_request_header_size=HEAD_BYTES,
             max_request_body_size=core.max_body_mb * 1024 * 1024,
             channel_timeout=core.idle_seconds,
+            **_trusted(core.trusted_proxy),
             cleanup_interval=1,
             # An answer's head and body leave in one piece.
             send_bytes=64 * 1024,
@@ -314,6 +359,8 @@ class Loop:
         ]
         for listener in listeners:
             listener.loop = self
+            if server.pace is not None:
+                listener.channel_class = _PacedChannel
         self.listeners = listeners
         server.clock.wake = listeners[0].pull_trigger
 
@@ -328,7 +375,7 @@ class Loop:
         if self.in_loop():
             self._ready.append(channel)
         else:
-            self._threads.add_task(channel)
+            self._threads.add_task(_InThread(self, channel))
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
         return bool(self._threads.shutdown(cancel_pending, timeout))
@@ -341,6 +388,8 @@ class Loop:
         clock = self.server.clock
         while not self._stopping:
             wait = clock.seconds_to_next()
+            if self._ready:  # somebody's turn has come
+                wait = 0.0
             self._round(_ROUND_SECONDS if wait is None else min(wait, _ROUND_SECONDS))
             clock.run_due()
         self._drain()
@@ -370,7 +419,9 @@ class Loop:
                         channel.service()
                     except NeedsThread:
                         request.get_body_stream().seek(0)
-                        self._threads.add_task(channel)
+                        self._threads.add_task(_InThread(self, channel))
+                    except Later as later:
+                        self.run_later(channel, later.due)
                     except HandOver as hand_over:
                         hand_over.take(channel.release())
                     else:
@@ -383,12 +434,36 @@ class Loop:
             if channel.connected:
                 channel.handle_write()
 
+    def run_later(self, channel: _Channel, due: float) -> None:
+        """Runs a channel's request at a moment (monotonic); any thread may ask."""
+        channel.requests[0].get_body_stream().seek(0)
+        self._waiting.add(channel)
+        self.server.clock.call_later(max(0.0, due - time.monotonic()), lambda: self._resume(channel))
+
+    def _resume(self, channel: _Channel) -> None:
+        """The turn of a request has come; that of a client that has gone is not used."""
+        self._waiting.discard(channel)
+        if channel.connected and channel.requests:
+            if channel.has_left():
+                channel.handle_close()
+            else:
+                self._ready.append(channel)
+
+    def _send_away(self) -> None:
+        """For the end: what waits for its turn is told that it was not sent."""
+        for channel in list(self._waiting):
+            self._waiting.discard(channel)
+            if channel.connected and channel.requests:
+                channel.requests[0].error = Unavailable("The server is stopping; nothing was sent. Try again.", 5)
+                self._ready.append(channel)
+
     def _drain(self) -> None:
         """Closes the door, then lets what runs finish for as long as the settings allow."""
         for listener in self.listeners:
             listener.accepting = False
             listener.del_channel()
             listener.socket.close()
+        self._send_away()
         end = time.monotonic() + self.server.settings.core.stop_seconds
         while self._busy() and time.monotonic() < end:
             self._round(0.05)
@@ -399,6 +474,10 @@ class Loop:
     def _busy(self) -> bool:
         channels = [channel for channel in self.map.values() if isinstance(channel, _Channel)]
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def _trusted(proxy: str) -> dict[str, Any]:
+    return {"trusted_proxy": proxy, "trusted_proxy_headers": {"x-forwarded-for"}} if proxy else {}
 
 
 def _room_for(connections: int, streams: int) -> int:
@@ -422,7 +501,8 @@ def bind_address(server: Server) -> str:
     core = server.settings.core
     if core.host:
         return core.host
-    return "0.0.0.0" if server.access.required or core.no_api_key else "127.0.0.1"  # noqa: S104
+    safe = server.access.required and not server.access.weak
+    return "0.0.0.0" if safe or core.no_api_key else "127.0.0.1"  # noqa: S104
 
 
 def serve(server: Server, application: Any) -> None:
@@ -459,6 +539,8 @@ def _announce(server: Server, loop: Loop) -> None:
             "No API key is set (WAHA_API_KEY): everyone who reaches this address may send. %s",
             "" if server.settings.core.host or server.settings.core.no_api_key else "So only this machine can.",
         )
+    elif server.access.weak:
+        log.warning("WAHA_API_KEY is a key that everybody tries first, so only this machine can reach the server.")
     for host, port in loop.addresses:
         shown = f"[{host}]" if ":" in host else host
         log.info("Listening on http://%s:%d", shown, port)

@@ -52,6 +52,11 @@ class Row(msgspec.Struct, frozen=True):
 class CoreSettings(msgspec.Struct, frozen=True):
     """The settings of the core."""
 
+    profile: Annotated[
+        Literal["private", "public"],
+        Setting("WAXBILL_PROFILE", meaning="public: stricter defaults, for servers whose clients are strangers."),
+    ] = "private"
+
     # -- the server
     port: Annotated[int, Setting("PORT", "WHATSAPP_API_PORT", meaning="Port to listen on.", low=0, high=65535)] = 3000
     host: Annotated[
@@ -172,6 +177,19 @@ class CoreSettings(msgspec.Struct, frozen=True):
         ),
     ] = ()
 
+    rate_limit: Annotated[
+        int,
+        Setting("WAXBILL_RATE_LIMIT", meaning="Most requests a minute with one key; more get 429. 0: no limit.", low=0),
+    ] = 0
+    trusted_proxy: Annotated[
+        str,
+        Setting("WAXBILL_TRUSTED_PROXY", meaning="Address of a proxy in front whose X-Forwarded-For is believed."),
+    ] = ""
+    audit_keep: Annotated[
+        int,
+        Setting("WAXBILL_AUDIT_KEEP", meaning="How many entries the audit log keeps; 0: there is none.", low=0),
+    ] = 0
+
     swagger_enabled: Annotated[
         bool, Setting("WHATSAPP_SWAGGER_ENABLED", meaning="Serve the API reference at / and its document at /-json.")
     ] = True
@@ -215,6 +233,40 @@ class CoreSettings(msgspec.Struct, frozen=True):
     fetch_seconds: Annotated[
         float, Setting("WAXBILL_FETCH_SECONDS", meaning="How long fetching a media URL may take.", low=0.1, high=3600)
     ] = 30.0
+    sends_per_minute: Annotated[
+        float,
+        Setting(
+            "WAXBILL_SENDS_PER_MINUTE",
+            meaning="Most messages a minute of one session; more wait for their turn. 0: as fast as they come.",
+            low=0,
+            high=6000,
+        ),
+    ] = 0.0
+    sends_jitter: Annotated[
+        float,
+        Setting("WAXBILL_SENDS_JITTER", meaning="How much the gaps between them vary: 0.3 is 30 %.", low=0, high=1),
+    ] = 0.3
+    sends_queue: Annotated[
+        int, Setting("WAXBILL_SENDS_QUEUE", meaning="Most messages of a session that wait.", low=0, high=10_000)
+    ] = 100
+    sends_wait_seconds: Annotated[
+        float,
+        Setting(
+            "WAXBILL_SENDS_WAIT_SECONDS",
+            meaning="A message that would wait longer is refused with 429.",
+            low=0,
+            high=3600,
+        ),
+    ] = 120.0
+
+    keep_free_mb: Annotated[
+        int,
+        Setting("WAXBILL_KEEP_FREE_MB", meaning="Take no media where the disk has less than so many MB free.", low=0),
+    ] = 50
+    session_quota_mb: Annotated[
+        int,
+        Setting("WAXBILL_SESSION_QUOTA_MB", meaning="Most MB of files that a session may have; 0: no limit.", low=0),
+    ] = 0
     allow_private_addresses: Annotated[
         bool,
         Setting(
@@ -403,6 +455,18 @@ class CoreSettings(msgspec.Struct, frozen=True):
         return (self.base_url or f"{self.schema}://{self.hostname}:{self.port}").rstrip("/")
 
 
+#: What a profile sets where nothing else does.
+PROFILES: dict[str, dict[str, str]] = {
+    "public": {
+        "WAXBILL_ALLOW_PRIVATE_ADDRESSES": "false",
+        "WAXBILL_RATE_LIMIT": "600",
+        "WAXBILL_AUDIT_KEEP": "10000",
+        "WAXBILL_SESSION_QUOTA_MB": "1024",
+        "WHATSAPP_SWAGGER_ENABLED": "false",
+        "WAHA_HTTP_STRICT_MODE": "true",
+    }
+}
+
 #: Settings whose values are separated by something other than a comma.
 _SEPARATORS = {"WHATSAPP_HOOK_CUSTOM_HEADERS": ";"}
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
@@ -478,6 +542,8 @@ class Settings:
         self._file = file
         self._parts: dict[type[msgspec.Struct], msgspec.Struct] = {}
         self._rows: list[Row] = []
+        profile = environment.get("WAXBILL_PROFILE") or file.get("WAXBILL_PROFILE") or ""
+        self._profile = profile.strip().lower()
         self.core = self.add(CoreSettings)
 
     @classmethod
@@ -519,6 +585,9 @@ class Settings:
                     raise SettingError(
                         f"{name} is {shown}, but must be {_allowed(bare, declaration)}. {declaration.meaning}"
                     ) from None
+        text = PROFILES.get(self._profile, {}).get(declaration.names[0])
+        if text is not None:
+            return _parse(declaration.names[0], text, bare, declaration), f"WAXBILL_PROFILE={self._profile}"
         return default, "default"
 
     def part(self, kind: type[T]) -> T:
@@ -526,6 +595,10 @@ class Settings:
         found = self._parts[kind]
         assert isinstance(found, kind)
         return found
+
+    def secrets(self) -> list[str]:
+        """The values of all settings that are secret, to be masked."""
+        return [str(row.value) for row in self._rows if row.secret and row.value]
 
     def table(self) -> list[Row]:
         """Every setting with its value in force, the core's first."""

@@ -119,7 +119,12 @@ class Store:
         """Makes folder and file private to this user and takes the lock that keeps a second server out."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            with contextlib.suppress(PermissionError):  # somebody else's file, that they let us write
+                os.fchmod(
+                    file, 0o600
+                )  # it may be there already, from before or from a backup; SQLite's others follow it
+            os.close(file)
             own = open(f"{self.path}.lock", "w", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
         except OSError as error:
             raise StoreError(

@@ -10,6 +10,7 @@ from _operator import (
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..limits import Rate, source
 from ..model.errors import BadRequest, Forbidden, Unauthorized
 from ..settings import SettingError
 
@@ -21,9 +22,15 @@ if TYPE_CHECKING:
     from ..store import Store
     from .operation import Operation
 
+#: Where a request notes whose it is: the id of a key, or ``server`` for the server's own.
+_CALLER = "waxbill.caller"
+
 log = logging.getLogger("waxbill")
 
 _SHA512 = "sha512:"
+_DIGEST = re.compile(r"[0-9a-f]{128}")
+#: Keys that everybody tries first; WAHA takes none of them either (2025.10.3).
+_WEAK = frozenset({"123", "321", "waha", "admin", "0" * 32, "1" * 32})
 _SCHEMA = ["CREATE TABLE server_key (digest TEXT NOT NULL)"]
 
 
@@ -49,9 +56,19 @@ class Access:
             self._digest = digest
         elif configured.startswith(_SHA512):
             self._digest = configured.removeprefix(_SHA512).lower()
+            if not _DIGEST.fullmatch(self._digest):
+                raise SettingError(
+                    "WAHA_API_KEY begins with sha512:, so 128 hexadecimal digits must follow. "
+                    "Make them with: printf %s KEY | sha512sum"
+                )
         else:
             self._digest = ""
             self._plain = configured.encode()
+        #: Whether the key is one that everybody tries first: then only this machine may try it.
+        self.weak = digest is None and is_weak(configured)
+        if core.profile == "public" and not self.required:
+            raise SettingError("WAXBILL_PROFILE is public, so a key is needed: set WAHA_API_KEY.")
+        self._rate = Rate(core.rate_limit, max(10, core.rate_limit // 6)) if core.rate_limit else None
 
     @property
     def required(self) -> bool:
@@ -70,7 +87,19 @@ class Access:
 
         What it returns raises Unauthorized for a missing and for a wrong key alike.
         """
-        return self.caller if self.required and operation.scope != "open" else lambda request: None
+        find = self.caller if self.required and operation.scope != "open" else _anybody
+        rate = self._rate
+        if rate is None:
+            return find
+
+        def limited(request: falcon.Request) -> ApiKey | None:
+            env = request.env
+            try:
+                return find(request)
+            finally:  # wrong keys count for the address that they come from
+                rate.check(env.get(_CALLER) or f"address {source(env.get('REMOTE_ADDR', ''))}")
+
+        return limited
 
     def caller(self, request: falcon.Request) -> ApiKey | None:
         """Who calls: None is somebody who may do everything. Raises Unauthorized for a missing and for a wrong key."""
@@ -79,13 +108,28 @@ class Access:
         given = request.env.get("HTTP_X_API_KEY") or request.params.get("x-api-key") or ""
         if given and isinstance(given, str):
             if self.valid(given):
+                request.env[_CALLER] = "server"
                 return None
             key = self.api_keys.find(given)
             if key is not None:
+                request.env[_CALLER] = key.id
                 return None if key.admin else key
         if any(path.fullmatch(request.path) for path in self._open_paths):
             return None
         raise Unauthorized
+
+
+def is_weak(configured: str) -> bool:
+    """Whether a key, as it is or as its hash, is one of those that everybody tries first."""
+    if not configured.startswith(_SHA512):
+        return configured in _WEAK
+    import hashlib
+
+    return configured.removeprefix(_SHA512).lower() in {hashlib.sha512(key.encode()).hexdigest() for key in _WEAK}
+
+
+def _anybody(request: falcon.Request) -> None:
+    return None
 
 
 def permit(key: ApiKey, scope: str, session: str) -> None:
@@ -101,7 +145,8 @@ def generated_digest(store: Store, core: CoreSettings) -> str | None:
 
     It is made at the first such start, printed once, and only its hash is kept.
     """
-    if core.api_key or core.no_api_key or not core.host or _is_loopback(core.host):
+    has_key = core.api_key and not is_weak(core.api_key)
+    if has_key or core.no_api_key or not core.host or _is_loopback(core.host):
         return None
     store.migrate("server_key", _SCHEMA)
     row = store.read().execute("SELECT digest FROM server_key").fetchone()
@@ -115,8 +160,9 @@ def generated_digest(store: Store, core: CoreSettings) -> str | None:
     with store.write() as db:
         db.execute("INSERT INTO server_key VALUES (?)", (digest,))
     log.warning(
-        "WAXBILL_HOST is %s and no key is set, so one was made. Keep it, it is not shown again:\n  WAHA_API_KEY=%s",
+        "WAXBILL_HOST is %s and %s, so one was made. Keep it, it is not shown again:\n  WAHA_API_KEY=%s",
         core.host,
+        "the key that is set is one that everybody tries first" if core.api_key else "no key is set",
         key,
     )
     return digest

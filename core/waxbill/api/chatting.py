@@ -48,67 +48,67 @@ class NumberStatusQuery(Request):
     session: str = "default"
 
 
-@area.post("/sendText", capability="send_text")
+@area.post("/sendText", capability="send_text", paced=True)
 def send_text(call: Call, body: MessageTextRequest) -> WAMessage | Any:
     """Send a text message."""
     return call.account.send_text(body)
 
 
-@area.get("/sendText", capability="send_text", scope="send", deprecated=True)
+@area.get("/sendText", capability="send_text", paced=True, scope="send", deprecated=True)
 def send_text_get(call: Call, query: SendTextQuery) -> WAMessage | Any:
     """Send a text message by GET."""
     return call.account.send_text(MessageTextRequest(session=query.session, chatId=query.phone, text=query.text))
 
 
-@area.post("/sendImage", capability="send_image", waits=True)
+@area.post("/sendImage", capability="send_image", paced=True, waits=True)
 def send_image(call: Call, body: MessageImageRequest) -> WAMessage | Any:
     """Send an image by URL, as base64 or as an upload."""
     return call.account.send_image(body)
 
 
-@area.post("/sendFile", capability="send_file", waits=True)
+@area.post("/sendFile", capability="send_file", paced=True, waits=True)
 def send_file(call: Call, body: MessageFileRequest) -> WAMessage | Any:
     """Send a file as a document."""
     return call.account.send_file(body)
 
 
-@area.post("/sendVoice", capability="send_voice", waits=True)
+@area.post("/sendVoice", capability="send_voice", paced=True, waits=True)
 def send_voice(call: Call, body: MessageVoiceRequest) -> WAMessage | Any:
     """Send a voice message; with convert any sound becomes one."""
     return call.account.send_voice(body)
 
 
-@area.post("/sendVideo", capability="send_video", waits=True)
+@area.post("/sendVideo", capability="send_video", paced=True, waits=True)
 def send_video(call: Call, body: MessageVideoRequest) -> WAMessage | Any:
     """Send a video, or a round video note."""
     return call.account.send_video(body)
 
 
-@area.post("/sendSticker", capability="send_sticker", waits=True)
+@area.post("/sendSticker", capability="send_sticker", paced=True, waits=True)
 def send_sticker(call: Call, body: MessageStickerRequest) -> WAMessage | Any:
     """Send a picture as a sticker."""
     return call.account.send_sticker(body)
 
 
-@area.post("/send/link-custom-preview", capability="send_link_custom_preview", waits=True)
+@area.post("/send/link-custom-preview", capability="send_link_custom_preview", paced=True, waits=True)
 def send_link_custom_preview(call: Call, body: MessageLinkCustomPreviewRequest) -> WAMessage | Any:
     """Send a text with a link whose preview is given."""
     return call.account.send_link_custom_preview(body)
 
 
-@area.post("/sendButtons", capability="send_buttons", waits=True, deprecated=True)
+@area.post("/sendButtons", capability="send_buttons", paced=True, waits=True, deprecated=True)
 def send_buttons(call: Call, body: SendButtonsRequest) -> WAMessage | Any:
     """Send a message with buttons."""
     return call.account.send_buttons(body)
 
 
-@area.post("/sendList", capability="send_list")
+@area.post("/sendList", capability="send_list", paced=True)
 def send_list(call: Call, body: SendListRequest) -> WAMessage | Any:
     """Send a list to choose from."""
     return call.account.send_list(body)
 
 
-@area.post("/forwardMessage", capability="forward_message")
+@area.post("/forwardMessage", capability="forward_message", paced=True)
 def forward_message(call: Call, body: MessageForwardRequest) -> WAMessage | Any:
     """Forward a message to a chat."""
     return call.account.forward_message(body)
@@ -144,7 +144,7 @@ def set_star(call: Call, body: MessageStarRequest) -> Any:
     return call.account.set_star(body)
 
 
-@area.post("/sendPoll", capability="send_poll")
+@area.post("/sendPoll", capability="send_poll", paced=True)
 def send_poll(call: Call, body: MessagePollRequest) -> WAMessage | Any:
     """Send a poll."""
     return call.account.send_poll(body)
@@ -156,19 +156,19 @@ def send_poll_vote(call: Call, body: MessagePollVoteRequest) -> Any:
     return call.account.send_poll_vote(body)
 
 
-@area.post("/sendLocation", capability="send_location")
+@area.post("/sendLocation", capability="send_location", paced=True)
 def send_location(call: Call, body: MessageLocationRequest) -> WAMessage | Any:
     """Send a place."""
     return call.account.send_location(body)
 
 
-@area.post("/sendContactVcard", capability="send_contact_vcard")
+@area.post("/sendContactVcard", capability="send_contact_vcard", paced=True)
 def send_contact_vcard(call: Call, body: MessageContactVcardRequest) -> WAMessage | Any:
     """Send contact cards."""
     return call.account.send_contact_vcard(body)
 
 
-@area.post("/send/buttons/reply", capability="send_buttons_reply")
+@area.post("/send/buttons/reply", capability="send_buttons_reply", paced=True)
 def send_buttons_reply(call: Call, body: MessageButtonReply) -> Any:
     """Answer a message with buttons."""
     return call.account.send_buttons_reply(body)
@@ -180,13 +180,13 @@ def check_number_status(call: Call, query: NumberStatusQuery) -> WANumberExistRe
     return call.account.check_exists(ids.phone(query.phone))
 
 
-@area.post("/reply", capability="send_text", deprecated=True)
+@area.post("/reply", capability="send_text", paced=True, deprecated=True)
 def reply(call: Call, body: MessageReplyRequest) -> WAMessage | Any:
     """Answer a message with a text; sendText with reply_to does the same."""
     return call.account.send_text(body)
 
 
-@area.post("/sendLinkPreview", capability="send_link_preview", deprecated=True)
+@area.post("/sendLinkPreview", capability="send_link_preview", paced=True, deprecated=True)
 def send_link_preview(call: Call, body: MessageLinkPreviewRequest) -> WAMessage | Any:
     """Send a link with its title as a text."""
     return call.account.send_link_preview(body)
@@ -198,7 +198,7 @@ def get_new_message_id(call: Call) -> NewMessageIDResponse:
     return NewMessageIDResponse(id=call.account.new_message_id())
 
 
-@events.post("/{session}/events", capability="send_event")
+@events.post("/{session}/events", capability="send_event", paced=True)
 def send_event(call: Call, body: EventMessageRequest) -> WAMessage | Any:
     """Send an event that people can say they come to."""
     return call.account.send_event(body)

@@ -36,12 +36,14 @@ def read_form(req: falcon.Request, kind: Any, files: Files) -> Any:
             _put(values, part.name, _value(part, files))
     except MultipartParseError as error:
         raise BadRequest(f"The form can't be read: {error.description or error}") from None
-    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"A part of the form can't be read: {error}") from None
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise ValidationFailed(fault(error)) from None
+    except RecursionError:
+        raise BadRequest("The members of the form are nested too deeply.") from None
 
 
 def _value(part: BodyPart, files: Files) -> Any:

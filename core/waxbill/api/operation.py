@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 import types
 import typing
 from collections.abc import Callable
@@ -26,14 +27,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import falcon
 import msgspec
 
-from ..model.errors import BadRequest, BodyTooLarge, NotImplementedByEngine, ValidationFailed
+from ..model.errors import BadRequest, BodyTooLarge, NotImplementedByEngine, ValidationFailed, WahaError
 from ..model.sessions import WORKING
+from ..pace import Later
 from .access import permit
 
 if TYPE_CHECKING:
     from ..apikeys import ApiKey
     from ..app import Server
+    from ..audit import Audit
     from ..driver import Account
+    from ..pace import Pace, Turn
     from ..sessions import Session
 
 #: What a session's key must allow for a call; ``admin`` needs the server's own key, ``open`` none.
@@ -93,12 +97,19 @@ class Operation(msgspec.Struct, kw_only=True):
     session_member: str = "session"
     #: Only ever run in the server's loop: it hands its socket over.
     in_loop: bool = False
+    #: Sends a message: waits for its turn where sends are paced.
+    paced: bool = False
     #: The handler finds out which session it is about, and calls ``Call.permit`` itself.
     late_session: bool = False
 
     @property
     def name(self) -> str:
         return self.handler.__name__
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does something, rather than only tell."""
+        return self.scope != "open" and (self.method != "GET" or self.scope not in ("any", "read"))
 
     @property
     def summary(self) -> str:
@@ -190,6 +201,24 @@ class Call:
         if self.key is not None:
             permit(self.key, scope or self.operation.scope, session)
 
+    def wait_for_turn(self, pace: Pace) -> None:
+        """Lets a message leave when it is its turn; a call that fails anyway is not in the line."""
+        operation = self.operation
+        if self.session.status not in operation.needs:
+            return
+        waiting = self.request.env.get("waxbill.request")
+        turn: Turn | None = getattr(waiting, "turn", None)
+        if turn is None:
+            turn = pace.turn(self.session_name)
+            if turn is None:
+                return
+            if waiting is not None:
+                waiting.turn = turn
+                raise Later(turn.due)
+            time.sleep(max(0.0, turn.due - time.monotonic()))  # called inside the process, in a thread of its own
+        self.response.set_header("X-Waxbill-Queue-Position", str(turn.position))
+        self.response.set_header("X-Waxbill-Queue-Seconds", f"{time.monotonic() - turn.since:.1f}")
+
     @property
     def account(self) -> Account:
         """The session's account in a status that the operation needs; waits a moment if it is on its way there."""
@@ -214,12 +243,16 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
     late_session = operation.late_session
     status = falcon.util.code_to_http_status(operation.status)
     fixed = server.fixed_headers
+    pace = server.pace if operation.paced else None
+    audit = server.audit if operation.changes else None
 
     def respond(req: falcon.Request, resp: falcon.Response, **path: str) -> None:
         if needs_thread and server.in_loop():
             raise NeedsThread
         resp.set_headers(fixed)
         call = Call(server, operation, req, resp)
+        if audit is not None:
+            req.context.call = call
         call.key = authenticate(req)
         arguments: dict[str, Any] = path
         name = path.pop("session", "")
@@ -232,10 +265,16 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
             if session_in == "query":
                 name = query.session
         call.session_name = name or ""
+        if read_body is not None and operation.waits:
+            server.files.check_room(call.session_name)
         if call.key is not None and not late_session:
             permit(call.key, scope, call.session_name)
+        if pace is not None:
+            call.wait_for_turn(pace)
         _write(resp, status, handler(call, **arguments))
 
+    if audit is not None:
+        respond = _audited(audit, respond)
     if read_body is None or not operation.waits:
         return respond
 
@@ -246,6 +285,20 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
             server.files.end_uploads()
 
     return respond_with_uploads
+
+
+def _audited(audit: Audit, respond: Callable[..., None]) -> Callable[..., None]:
+    """A responder whose calls are in the audit log, also when they are refused."""
+
+    def audited(req: falcon.Request, resp: falcon.Response, **path: str) -> None:
+        try:
+            respond(req, resp, **path)
+        except WahaError as error:
+            audit.failed(req.context.call, error)
+            raise
+        audit.note(req.context.call, falcon.util.http_status_to_code(resp.status))
+
+    return audited
 
 
 def _write(resp: falcon.Response, status: str, answer: Any) -> None:
@@ -263,7 +316,8 @@ def _write(resp: falcon.Response, status: str, answer: Any) -> None:
         resp.set_headers(answer.headers)
     elif isinstance(answer, (str, bool)):
         resp.data = str(answer).lower().encode() if isinstance(answer, bool) else answer.encode()
-        resp.content_type = "text/html; charset=utf-8"
+        resp.content_type = "text/html; charset=utf-8"  # as WAHA says; so a browser must not run what is in it
+        resp.set_header("Content-Security-Policy", "default-src 'none'; sandbox")
     else:
         resp.data = encode(answer)
         resp.content_type = "application/json; charset=utf-8"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,13 @@ _VIDEO = (
     "-vf", "scale=trunc(iw/2)*2:trunc(ih/2)*2", "-c:a", "aac", "-movflags", "+faststart", "-f", "mp4",
 )  # fmt: skip
 _SECONDS = 120
+_MOST_BYTES = 1024 * 1024 * 1024
+# What phones and their users record. Playlists, lists of files and image sequences, which name other files, are none.
+_FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,wav,mp3,aac,flac,amr,avi,flv,asf,mpeg,mpegts,caf,aiff,gif,opus,w64,au"
+)
+# A picture of more pixels than 4K has would take gigabytes, whatever the size of the file.
+_LIMITS = ("-max_alloc", str(256 * 1024 * 1024), "-max_pixels", str(4096 * 2304), "-format_whitelist", _FORMATS)
 
 
 class NoConverter(NotImplementedByEngine):
@@ -41,11 +49,26 @@ def _run(source: Path, target: Path, how: tuple[str, ...]) -> None:
     program = shutil.which("ffmpeg")
     if program is None:
         raise NoConverter
-    # Only files are read: a playlist inside the media can't make ffmpeg fetch or open anything else.
-    command = [program, "-nostdin", "-v", "error", "-y", "-protocol_whitelist", "file,pipe", "-i", f"file:{source}"]
+    # Only files are read: nothing inside the media can make ffmpeg fetch or open anything else.
+    command = [
+        program,
+        "-nostdin",
+        "-v",
+        "error",
+        "-y",
+        "-protocol_whitelist",
+        "file",
+        *_LIMITS,
+        "-i",
+        f"file:{source}",
+    ]
     try:
         done = subprocess.run(  # noqa: S603
-            [*command, *how, f"file:{target}"], capture_output=True, timeout=_SECONDS, check=False
+            [*command, *how, "-fs", str(_MOST_BYTES), f"file:{target}"],
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+            env={"PATH": os.environ.get("PATH", os.defpath)},
         )
     except subprocess.TimeoutExpired:
         target.unlink(missing_ok=True)

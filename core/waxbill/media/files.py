@@ -10,13 +10,14 @@ import binascii
 import logging
 import os
 import re
+import stat
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
-from ..model.errors import BadRequest, Unprocessable
+from ..model.errors import BadRequest, StorageFull, Unprocessable
 from ..model.media import WAMedia
 from . import types
 
@@ -198,7 +199,29 @@ class Files:
         if not _SESSION.fullmatch(session) or _UNSAFE.search(name) or name.startswith("."):
             return None
         path = self.folder / session / name
-        return path if path.is_file() else None
+        try:
+            return path if path.is_file() else None
+        except OSError:  # a name that is too long for the file system
+            return None
+
+    def check_room(self, session: str) -> None:
+        """Raises StorageFull where the disk is nearly full, or the session has as many files as it may have."""
+        core = self._core
+        disk = os.statvfs(core.store_dir)
+        if disk.f_bavail * disk.f_frsize < core.keep_free_mb * 1024 * 1024:
+            raise StorageFull(f"The disk has less than {core.keep_free_mb} MB free (WAXBILL_KEEP_FREE_MB): make room.")
+        if core.session_quota_mb and self._used(session) >= core.session_quota_mb * 1024 * 1024:
+            raise StorageFull(
+                f"The session '{session}' has {core.session_quota_mb} MB of files (WAXBILL_SESSION_QUOTA_MB): "
+                "clear or delete chats, or ask for more."
+            )
+
+    def _used(self, session: str) -> int:
+        """Bytes of a session's files; a file that is also published counts once."""
+        if not _SESSION.fullmatch(session):
+            return 0
+        files = (path.lstat() for path in (self._core.store_dir / "sessions" / session).rglob("*"))
+        return sum(state.st_size for state in files if not stat.S_ISDIR(state.st_mode))
 
     def forget(self, session: str) -> None:
         """Removes what was published for a session."""

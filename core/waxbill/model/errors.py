@@ -147,6 +147,20 @@ class Unavailable(WahaError):
         return {"Retry-After": str(self.retry_after_seconds)}
 
 
+class TooManyRequests(Unavailable):
+    """The caller asks too often; ``retry_after_seconds`` says when it may again."""
+
+    status = 429
+    title = "Too Many Requests"
+
+
+class StorageFull(WahaError):
+    """There is no room for another file."""
+
+    status = 507
+    title = "Insufficient Storage"
+
+
 class EngineFailure(WahaError):
     """WhatsApp itself refused or failed; WAHA answers 500 and names the engine's error as an exception."""
 
