@@ -52,7 +52,7 @@ from .events import Events, environment
 from .masking import Mask
 from .media.files import Files
 from .memory import Reading
-from .model.errors import EngineFailure, NotFound, Unavailable, WahaError
+from .model.errors import BadRequest, EngineFailure, NotFound, Unavailable, WahaError
 from .model.server import WAHAEnvironment
 from .pace import Pace
 from .plugins import Plugins
@@ -285,6 +285,7 @@ def _unknown(server: Server) -> Any:
 def _json(resp: falcon.Response, status: int, body: Any) -> None:
     resp.status = falcon.util.code_to_http_status(status)
     resp.content_type = "application/json; charset=utf-8"
+    resp.set_header("X-Content-Type-Options", "nosniff")
     resp.data = encode(body)
 
 
@@ -314,6 +315,9 @@ def _unexpected(server: Server) -> Any:
             log.error("The store failed on %s %s: %s", req.method, req.path, error)
             busy = Unavailable(f"The store can't be written now: {error}. Nothing was changed; try again.", 5)
             _answer_error(req, resp, busy, params)
+            return
+        if isinstance(error, OverflowError):  # more than the store's 64 bits
+            _answer_error(req, resp, BadRequest("A number in the request is too large."), params)
             return
         if isinstance(error, EngineFailure):
             name = error.name

@@ -72,6 +72,7 @@ class _ErrorTask(ErrorTask):
             self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json; charset=utf-8"))
         self.response_headers.append(("Access-Control-Allow-Origin", "*"))
+        self.response_headers.append(("X-Content-Type-Options", "nosniff"))
         self.response_headers.append(("Connection", "close"))
         self.set_close_on_finish()
         self.channel.lingers = True

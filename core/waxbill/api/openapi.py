@@ -18,13 +18,18 @@ from ..model.sessions import MeInfo
 from .operation import Area, Operation, Reply
 
 _REF = "#/components/schemas/{name}"
-_ERRORS = {
-    "400": ("The request does not fit its type; message says which member", "ErrorBody"),
-    "401": ("The key is missing or wrong", "ErrorBody"),
-    "404": ("There is no such session or thing", "ErrorBody"),
-    "422": ("The session's status or the request's content does not allow it", "ErrorBody"),
-    "501": ("The engine does not have it", "ErrorBody"),
+_ERRORS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "400": ("The request does not fit its type; message says which member", ("ErrorBody", "PresenceFault")),
+    "401": ("The key is missing or wrong", ("ErrorBody",)),
+    "403": ("The key is not for this", ("ErrorBody",)),
+    "404": ("There is no such session or thing", ("ErrorBody", "MissingFile")),
+    "422": ("The session's status or the request's content does not allow it", ("ErrorBody", "WrongStatus")),
+    "426": ("This is no WebSocket handshake", ("ErrorBody",)),
+    "501": ("The engine does not have it", ("ErrorBody",)),
 }
+# Where what an operation made is used next: the field of the path, and the member of its answer that has it.
+_MADE = {"create_session": ("session", "name"), "create_key": ("id", "id"), "create_app": ("id", "id")}
+_MADE |= {"create_label": ("labelId", "id"), "create_group": ("id", "id"), "create_channel": ("id", "id")}
 
 
 class ErrorBody(msgspec.Struct):
@@ -35,13 +40,39 @@ class ErrorBody(msgspec.Struct):
     error: str | None = None
 
 
+class PresenceFault(msgspec.Struct):
+    """A presence that does not fit its chat."""
+
+    detail: str
+
+
+class WrongStatus(msgspec.Struct):
+    """The session is in a status that the call can't be made in."""
+
+    error: str
+    session: str
+    status: str
+    expected: list[str]
+
+
+class MissingFile(msgspec.Struct):
+    """A file that is not there (any more)."""
+
+    error: dict[str, Any]
+
+
+_FAULTS: list[Any] = [ErrorBody, PresenceFault, WrongStatus, MissingFile]
+
+
 def document(areas: list[Area], payloads: dict[str, Any], url: str) -> dict[str, Any]:
     """The document of all operations and webhooks. ``payloads`` are the payload types by event name."""
     operations = [operation for area in areas for operation in area.operations if not operation.hidden]
     schemas, components = _schemas(operations, payloads)
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
+        described = paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas)
+        if operation.name in _MADE:
+            described["responses"][str(operation.status)]["links"] = _links(operation, operations)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -84,7 +115,7 @@ def _described(kind: Any) -> list[Any]:
 
 def _schemas(operations: Iterable[Operation], payloads: dict[str, Any]) -> tuple[dict[int, Any], dict[str, Any]]:
     """The schema of every type, by its identity, and the components that they refer to."""
-    kinds: list[Any] = [ErrorBody, MeInfo, WAHAEnvironment, *payloads.values()]
+    kinds: list[Any] = [*_FAULTS, MeInfo, WAHAEnvironment, *payloads.values()]
     for operation in operations:
         kinds += [operation.body] if operation.body is not None else []
         kinds += _described(operation.returns)
@@ -110,9 +141,9 @@ def _operation(operation: Operation, schemas: dict[int, Any]) -> dict[str, Any]:
             **{
                 status: {
                     "description": text,
-                    "content": {"application/json": {"schema": {"$ref": _REF.format(name=name)}}},
+                    "content": {"application/json": {"schema": _any_of(names)}},
                 }
-                for status, (text, name) in _ERRORS.items()
+                for status, (text, names) in _ERRORS.items()
                 if _can_fail(operation, status)
             },
         },
@@ -123,15 +154,44 @@ def _operation(operation: Operation, schemas: dict[int, Any]) -> dict[str, Any]:
         described["security"] = []
     if operation.body is not None:
         content = {"application/json": {"schema": schemas[id(operation.body)]}}
-        described["requestBody"] = {"required": True, "content": content}
+        needed = any(field.required for field in _fields(operation.body))
+        described["requestBody"] = {"required": needed, "content": content}
     return described
 
 
+def _any_of(names: tuple[str, ...]) -> dict[str, Any]:
+    refs = [{"$ref": _REF.format(name=name)} for name in names]
+    return refs[0] if len(refs) == 1 else {"anyOf": refs}
+
+
+def _links(made: Operation, operations: list[Operation]) -> dict[str, Any]:
+    """Where the id that an operation answers can be used."""
+    field, member = _MADE[made.name]
+    start = f"{made.path}/{{{field}}}" if field != "session" else "{session}"
+    return {
+        other.name: {
+            "operationId": other.name,
+            "parameters": {
+                field: f"$response.body#/{member}",
+                **({"session": "$request.path.session"} if "{session}" in made.path else {}),
+            },
+        }
+        for other in operations
+        if start in other.path
+    }
+
+
 def _can_fail(operation: Operation, status: str) -> bool:
-    if status == "401":
+    if status in ("401", "403"):
         return operation.scope != "open"
+    if status == "426":
+        return operation.in_loop
+    if status == "404" and ("{" in operation.path or "/debug/" in operation.path):
+        return True
+    if status == "422" and operation.body is not None:
+        return True
     if status == "400":
-        return operation.body is not None or operation.query is not None
+        return operation.body is not None or operation.query is not None or "{" in operation.path
     return bool(operation.session_in) and (status != "501" or bool(operation.capability))
 
 
@@ -162,7 +222,7 @@ def _content(operation: Operation, schemas: dict[int, Any]) -> dict[str, Any]:
     elif Any in _members(operation.returns):
         content["application/json"] = {"schema": {}}
     if Reply in _members(operation.returns):
-        content["application/octet-stream"] = {"schema": {"type": "string", "format": "binary"}}
+        content["*/*"] = {"schema": {}}  # a picture, a sound, a text: what it is says its own Content-Type
     return {"content": content} if content else {}
 
 

@@ -383,20 +383,23 @@ def _query_reader(operation: Operation) -> Callable[[falcon.Request], Any] | Non
     kind = operation.query
     if kind is None:
         return None
-    names: tuple[set[str], set[str]] | None = None
+    names: tuple[set[str], ...] | None = None
 
     def read(req: falcon.Request) -> Any:
         nonlocal names
         if names is None:
-            names = _lists_and_booleans(kind)
-        lists, booleans = names
+            names = _names(kind)
+        lists, booleans, singles, nulls = names
         values: dict[str, Any] = {}
         for name, value in req.params.items():
             if name in lists:
                 values[name] = value if isinstance(value, list) else [value]
-            else:
-                last = value[-1] if isinstance(value, list) else value
-                values[name] = last.lower() if name in booleans else last
+            elif name in singles and isinstance(value, list):  # two programs could take a different one of them
+                raise ValidationFailed(f"{name} must be given once, not {len(value)} times")
+            elif value == "null" and name in nulls:
+                raise ValidationFailed(f"{name} must not be null; leave it out")
+            elif isinstance(value, str):
+                values[name] = value.lower() if name in booleans else value
         try:
             return msgspec.convert(values, kind, strict=False)
         except msgspec.ValidationError as error:
@@ -405,11 +408,14 @@ def _query_reader(operation: Operation) -> Callable[[falcon.Request], Any] | Non
     return read
 
 
-def _lists_and_booleans(kind: type) -> tuple[set[str], set[str]]:
-    """The names of a query's parameters that may be given more than once, and of those that are true or false."""
+def _names(kind: type) -> tuple[set[str], ...]:
+    """The names of a query's parameters that may be given more than once, of those that are true or false, of those
+    that are given once, and of those for which null is no text."""
     fields = msgspec.structs.fields(kind)
     lists = {field.encode_name for field in fields if _is_list(field.type)}
-    return lists, {field.encode_name for field in fields if bool in typing.get_args(field.type)}
+    booleans = {field.encode_name for field in fields if bool in typing.get_args(field.type)}
+    nulls = {field.encode_name for field in fields if field.type is not str and str not in typing.get_args(field.type)}
+    return lists, booleans, {field.encode_name for field in fields} - lists, nulls - lists
 
 
 def _is_list(kind: Any) -> bool:

@@ -18,7 +18,8 @@ _SECONDS = 120
 _MOST_BYTES = 1024 * 1024 * 1024
 # What phones and their users record. Playlists, lists of files and image sequences, which name other files, are none.
 _FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,wav,mp3,aac,flac,amr,avi,flv,asf,mpeg,mpegts,caf,aiff,gif,opus,w64,au"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,wav,mp3,aac,flac,amr,avi,flv,asf,mpeg,mpegts,caf,aiff,gif,opus,w64,au,"
+    "png_pipe,jpeg_pipe,webp_pipe"
 )
 # A picture of more pixels than 4K has would take gigabytes, whatever the size of the file.
 _LIMITS = ("-max_alloc", str(256 * 1024 * 1024), "-max_pixels", str(4096 * 2304), "-format_whitelist", _FORMATS)
