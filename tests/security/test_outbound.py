@@ -300,7 +300,7 @@ def test_a_redirect_to_another_server_takes_no_secrets_along(serve: Serve, recei
 #: Who may open connections, or listen, and why. Whatever else needs the network uses ``outbound.connect``.
 MAY = {
     "waxbill/outbound.py": "the guard itself",
-    "waxbill/intake.py": "turns addresses into bytes",
+    "waxbill/limits.py": "turns addresses into bytes",
     "waxbill/server.py": "listens",
     "waxbill/streams/hub.py": "serves clients that came",
     "waxbill/streams/connection.py": "serves clients that came",
