@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from ..model.errors import BadRequest, Unauthorized, Unavailable
@@ -26,7 +27,7 @@ def open_websocket(call: Call, query: StreamQuery) -> None:
     """Receive events over a WebSocket: one JSON text per event, the same as for webhooks."""
     from ..streams.connection import Connection
     from ..streams.hub import FORBIDDEN, POLICY, TRY_AGAIN, UNAUTHORIZED, refuse
-    from ..streams.websocket import ProtocolError, WebSocket
+    from ..streams.websocket import ProtocolError, WebSocket, bye, handshake
 
     request = call.request
     headers = [
@@ -35,13 +36,13 @@ def open_websocket(call: Call, query: StreamQuery) -> None:
         if name.startswith("HTTP_")
     ]
     try:
-        form = WebSocket(headers, request.path)
+        accept = handshake(headers, request.path)
     except ProtocolError as error:
         answer = _no_handshake(str(error))
         raise HandOver(lambda sock: refuse(sock, answer)) from None
 
     def reject(code: int, reason: str) -> Callable[[socket.socket], object]:
-        return lambda sock: refuse(sock, form.accept + form.bye(code, reason))
+        return lambda sock: refuse(sock, accept + bye(code, reason))
 
     try:
         session = _session(call, query)
@@ -52,7 +53,7 @@ def open_websocket(call: Call, query: StreamQuery) -> None:
     if call.server.hub.count >= call.server.settings.core.most_streams:
         raise HandOver(reject(TRY_AGAIN, "Too many streams"))
     last = query.lastEventId or ""
-    _hand_over(call, lambda sock: Connection(sock, form, form.accept, session, events, last))
+    _hand_over(call, lambda sock: Connection(sock, WebSocket(), accept, session, events, last))
 
 
 @area.get("/api/events/stream", scope="open", in_loop=True)
@@ -103,8 +104,15 @@ def _session(call: Call, query: StreamQuery) -> str:
 
 
 def _events(query: StreamQuery) -> frozenset[str]:
-    names = [name.strip() for given in query.events or ["*"] for name in given.split(",") if name.strip()]
-    events, _ = select(names)  # unknown names are ignored, as in WAHA
+    names = {name.strip() for given in query.events or ["*"] for name in given.split(",") if name.strip()}
+    events = _selected(tuple(sorted(names)))
     if not events:
         raise BadRequest("events names no event of the contract; leave it out to get all")
     return events
+
+
+@lru_cache(maxsize=64)
+def _selected(names: tuple[str, ...]) -> frozenset[str]:
+    """The events of these names: one set (2 KB) for all clients that want the same. Unknown names are ignored, as in
+    WAHA."""
+    return select(names)[0]

@@ -13,9 +13,13 @@ GREETING = (
 class EventStream:
     """One client of an event stream. Comments are its pings; a browser comes back with Last-Event-ID by itself."""
 
+    __slots__ = ("answered",)
+
     name = "sse"
     answers = False
-    answered = True
+
+    def __init__(self) -> None:
+        self.answered = True
 
     def event(self, event_id: str, name: str, body: bytes) -> bytes:
         return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), name.encode(), body)
