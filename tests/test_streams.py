@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,11 @@ from typing import Any
 
 import pytest
 
+from waxbill.delivery.outbox import Outbox
+from waxbill.store import Store
+from waxbill.streams.connection import Connection
+from waxbill.streams.hub import Hub
+from waxbill.streams.sse import EventStream
 from waxbill.testing import ServerProcess
 
 websocket = pytest.importorskip("websocket", reason="websocket-client is not installed")
@@ -160,6 +166,28 @@ def test_a_client_that_comes_back_gets_what_it_missed(server: ServerProcess) -> 
     with connected(server, f"events=message.any&lastEventId={last}") as client:
         send(server, "new")
         assert texts(client, 501) == [*map(str, range(500)), "new"]
+
+
+def test_a_client_that_falls_behind_what_is_kept_is_told(tmp_path: Path) -> None:
+    store = Store(tmp_path / "waxbill.sqlite3")
+    outbox, hub = Outbox(store), Hub(store, 3600)
+    ours, theirs = socket.socketpair()
+    try:
+        with store.write():
+            for number in range(600):
+                outbox.put(f"evt_{number:03}", "message.any", "s", b"x" * 10_000, ())
+        hub.add(Connection(ours, EventStream(), b"", "*", frozenset({"message.any"}), "evt_000"))
+        theirs.settimeout(10)
+        received = theirs.recv(1000)
+        outbox.prune(0, 0)
+        while b": 1013" not in received[-100:]:
+            received += theirs.recv(1 << 20)
+    finally:
+        hub.close()
+        theirs.close()
+        store.close()
+    assert received.startswith(b"id: evt_001")
+    assert b"id: evt_599" not in received
 
 
 def test_what_was_missed_comes_after_a_kill(server: ServerProcess) -> None:

@@ -37,6 +37,8 @@ _BYE_SECONDS = 2.0
 GOING_AWAY, POLICY, TRY_AGAIN = 1001, 1008, 1013
 #: Reasons, in WAHA's words.
 UNAUTHORIZED, FORBIDDEN = "Unauthorized", "Forbidden"
+#: What follows in the journal was removed (WAXBILL_EVENTS_KEEP) before the client could be given it.
+FELL_BEHIND = "Fell behind what is kept"
 
 
 class Hub:
@@ -127,8 +129,8 @@ class Hub:
         self._leave(poll)
 
     def _last_seq(self) -> int:
-        (found,) = self._store.read().execute("SELECT max(seq) FROM event").fetchone()
-        return found or 0
+        row = self._store.read().execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
+        return row[0] if row else 0
 
     def _admit(self, poll: select.epoll) -> None:
         while self._new:
@@ -161,6 +163,9 @@ class Hub:
             if not rows:
                 break
             live = [connection for connection in self._connections.values() if connection.live]
+            if rows[0][0] > self._seq + 1:
+                for connection in live:
+                    connection.end(TRY_AGAIN, FELL_BEHIND)
             for seq, event_id, name, session, body in rows:
                 self._seq = seq
                 made: dict[str, bytes] = {}
@@ -174,7 +179,7 @@ class Hub:
             for connection in live:
                 self._act(poll, connection)
         for connection in list(self._connections.values()):
-            if not connection.live and connection.waiting < REFILL_BELOW:
+            if not (connection.live or connection.closing) and connection.waiting < REFILL_BELOW:
                 self._act(poll, connection, lambda connection=connection: self._catch_up(connection))  # type: ignore[misc]
 
     def _catch_up(self, connection: Connection) -> None:
@@ -187,6 +192,9 @@ class Hub:
             )
             .fetchall()
         )
+        if connection.seq is not None and self._seq > connection.seq and (not rows or rows[0][0] > connection.seq + 1):
+            connection.end(TRY_AGAIN, FELL_BEHIND)
+            return
         for seq, event_id, name, session, body in rows:
             if connection.waiting > REFILL_BELOW:
                 break
