@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -14,10 +16,9 @@ from typing import Any
 
 import websocket
 
-HEADLESS_SHELL = "/usr/lib/chromium/chromium-headless-shell"
-#: Binaries by name; full Chromium is asked for its new headless mode.
+#: Binaries by name. Debian's command for the first is a script that would outlive its browser.
 BROWSERS = {
-    "headless-shell": shutil.which("chromium-headless-shell") or HEADLESS_SHELL,
+    "headless-shell": "/usr/lib/chromium/chromium-headless-shell",
     "chromium": shutil.which("chromium") or "",
 }
 
@@ -54,7 +55,11 @@ class Chromium:
         port_file = self.profile / "DevToolsActivePort"
         port_file.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            self._arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self._arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         try:
             self._connect(port_file)
@@ -102,8 +107,8 @@ class Chromium:
             self._own.cleanup()
 
     def kill(self) -> None:
-        """As if the machine's kernel had done it."""
-        self.process.kill()
+        """All its processes at once, as if the machine's power had failed."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
