@@ -5,6 +5,7 @@ One browser of each kind is paired and then used by most tests; each of them has
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -315,3 +316,450 @@ def test_two_accounts_write_to_each_other(binary: str, whatsapp: StandIn) -> Non
         assert second.told("chat.new_message")["from"] == whatsapp.phone.me
         second.call("chat.sendTextMessage", whatsapp.phone.me, "hello owner", give="found.id")
         assert first.told("chat.new_message", "it.body === 'hello owner'")["notifyName"] == "Zoe"
+
+
+# -- messages
+
+
+def test_texts_replies_mentions_and_edits(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person("Ann Arbor")
+    chat = f"{who}@c.us"
+    sent = page.call("chat.sendTextMessage", chat, "one", {"linkPreview": False})
+    assert sent["ack"] == 1
+    assert sent["sendMsgResult"]["messageSendResult"] == "OK"
+    assert page.told("chat.msg_ack_change", f"it.ids[0] === '{sent['id']}'")["ack"] == 1
+    reply = page.call("chat.sendTextMessage", chat, "two", {"quotedMsg": sent["id"]}, give="found.id")
+    assert phone.message(reply)["quotedStanzaID"] == sent["id"].split("_")[2]
+    assert page.call("chat.getQuotedMsg", reply, give="found.id") == sent["id"]
+    edited = page.call("chat.editMessage", sent["id"], "one!", give="found.id")
+    assert edited == sent["id"]
+    assert phone.message(sent["id"])["body"] == "one!"
+    assert page.call("chat.getMessageById", sent["id"], give="found.body") == "one!"
+    answer = phone.receive(who, "three", reply_to=sent["id"])
+    assert page.told("chat.new_message", f"it.id === '{answer}'")["quotedStanzaID"] == sent["id"].split("_")[2]
+    phone.edit(answer, "four")
+    assert page.told("chat.msg_edited", f"it.id === '{answer}'")["msg"]["body"] == "four"
+
+
+def test_acknowledgements_come_in_their_order(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person("Acky")
+    sent = page.call("chat.sendTextMessage", f"{who}@c.us", "?", give="found.id")
+    for ack in (2, 3):
+        phone.acknowledge(sent, ack)
+        assert page.told("chat.msg_ack_change", f"it.ack === {ack} && it.ids[0] === '{sent}'")["chat"] == f"{who}@c.us"
+    assert page.call("chat.getMessageACK", sent, give="found.ack") == 3
+
+
+def test_a_send_that_fails_says_so(paired: Pair) -> None:
+    paired.phone.fail_next_send("ERROR_NETWORK")
+    result = paired.page.call("chat.sendTextMessage", f"{paired.person()}@c.us", "lost")
+    assert result["sendMsgResult"]["messageSendResult"] == "ERROR_NETWORK"
+    assert result["ack"] == -1
+
+
+def test_the_sender_takes_a_message_back(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    key = phone.receive(who, "oops")
+    page.told("chat.new_message", f"it.id === '{key}'")
+    phone.revoke(key)
+    told = page.told("chat.msg_revoke", f"it.refId === '{key}'")
+    assert told["type"] == "sender_revoke"
+    assert page.call("chat.getMessageById", key, give="found.type") == "revoked"
+
+
+def test_a_message_is_taken_back_or_forgotten(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    chat = f"{who}@c.us"
+    one, two = (page.call("chat.sendTextMessage", chat, text, give="found.id") for text in "ab")
+    assert page.call("chat.deleteMessage", chat, one, False, True)["isRevoked"] is True
+    assert phone.message(one)["type"] == "revoked"
+    assert page.call("chat.deleteMessage", chat, two, False, False)["isDeleted"] is True
+    assert two not in phone.account.messages
+
+
+def test_reactions_stars_and_pins(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    key = phone.receive(who, "nice?")
+    page.told("chat.new_message", f"it.id === '{key}'")
+    assert page.call("chat.sendReactionToMessage", key, "👍")["sendMsgResult"] == "OK"
+    assert page.told("chat.new_reaction", f"it.msgId === '{key}' && it.sender === '{phone.me}'")["reactionText"] == "👍"
+    phone.react(key, who, "❤️")
+    assert page.told("chat.new_reaction", f"it.msgId === '{key}' && it.sender === '{who}@c.us'")["reactionText"] == "❤️"
+    found = page.call("chat.getReactions", key)
+    assert {one["aggregateEmoji"] for one in found["reactions"]} == {"👍", "❤️"}
+    assert found["reactionByMe"]["reactionText"] == "👍"
+    page.call("chat.sendReactionToMessage", key, "", give="0")
+    assert [one["aggregateEmoji"] for one in page.call("chat.getReactions", key)["reactions"]] == ["❤️"]
+    page.call("chat.starMessage", key, True)
+    assert phone.message(key)["star"] is True
+    assert page.call("chat.pinMsg", key, True, "OneDay", give="found.pinned") is True
+    assert phone.account.pins[key]["pinType"] == 1
+    assert page.call("chat.unpinMsg", key, give="found.pinned") is False
+
+
+def test_messages_of_other_kinds(paired: Pair) -> None:
+    page, phone, chat = paired.page, paired.phone, f"{paired.person('Kim Kind')}@c.us"
+    place = page.call("chat.sendLocationMessage", chat, {"lat": 48.2, "lng": "16.4", "name": "Vienna"}, give="found.id")
+    assert (phone.message(place)["lat"], phone.message(place)["lng"]) == (48.2, 16.4)
+    card = page.call("chat.sendVCardContactMessage", chat, {"id": chat, "name": "Kim K"}, give="found.id")
+    assert "FN:Kim K" in phone.message(card)["body"]
+    listed = page.call(
+        "chat.sendListMessage",
+        chat,
+        {"buttonText": "choose", "title": "t", "sections": [{"title": "s", "rows": [{"rowId": "1", "title": "a"}]}]},
+        give="found.id",
+    )
+    assert phone.message(listed)["list"]["sections"][0]["rows"][0]["title"] == "a"
+    meeting = page.call("chat.sendEventMessage", chat, {"name": "Lunch", "startTime": 1800000000}, give="found.id")
+    assert phone.message(meeting)["eventName"] == "Lunch"
+    forwarded = page.call("chat.forwardMessages", chat, [place], give="found[0].messageSendResult")
+    assert forwarded == "OK"
+    assert phone.sent[-1]["isForwarded"] is True
+    assert phone.sent[-1]["lat"] == 48.2
+
+
+def test_polls(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    poll = page.call("chat.sendCreatePollMessage", f"{who}@c.us", "Where?", ["here", "there"], give="found.id")
+    assert [one["name"] for one in phone.message(poll)["pollOptions"]] == ["here", "there"]
+    phone.vote(poll, who, 1)
+    told = page.told("chat.poll_response", f"it.msgId === '{poll}'")
+    assert told["sender"] == f"{who}@c.us"
+    assert told["selectedOptions"][1]["name"] == "there"
+    votes = page.call("chat.getVotes", poll, give="found.votes")
+    assert [(vote["sender"], vote["selectedOptions"][1]["localId"]) for vote in votes] == [(f"{who}@c.us", 1)]
+
+
+def test_files_are_sent_and_fetched(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    chat = f"{who}@c.us"
+    kinds = {
+        "image": {"type": "image", "caption": "a point"},
+        "document": {"type": "document", "filename": "point.png"},
+        "sticker": {"type": "sticker"},
+    }
+    for kind, options in kinds.items():
+        key = page.call("chat.sendFileMessage", chat, f"data:image/png;base64,{PNG}", options, give="found.id")
+        message = phone.message(key)
+        assert (message["type"], message["ack"]) == (kind, 1)
+        assert paired.whatsapp.world.files[message["filehash"]] == base64.b64decode(PNG)
+    voice = f"data:audio/ogg;base64,{base64.b64encode(b'OggS' + bytes(60)).decode()}"
+    key = page.call(
+        "chat.sendFileMessage", chat, voice, {"type": "audio", "isPtt": True, "waveform": False}, give="found.id"
+    )
+    assert phone.message(key)["type"] == "ptt"
+    content = bytes(range(256)) * 4096
+    key = phone.receive_media(who, content, "application/pdf", caption="read this")
+    told = page.told("chat.new_message", f"it.id === '{key}'")
+    assert (told["type"], told["filename"], told["caption"]) == ("document", "file.pdf", "read this")
+    fetched = page.call(
+        "chat.downloadMedia", key, give="[found.size, found.type, new Uint8Array(await found.arrayBuffer())[300]]"
+    )
+    assert fetched == [len(content), "application/pdf", 300 % 256]
+
+
+def test_histories_are_read_from_the_server(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    keys = [phone.receive(who, f"number {number}") for number in range(40)]
+    page.told("chat.new_message", f"it.id === '{keys[-1]}'")
+    page.call("chat.sendTextMessage", f"{who}@c.us", "last", give="0")
+    page.open()
+    in_main(page)
+    assert page.run(f"WPP.chat.get('{who}@c.us').msgs.length") < 40
+
+    def bodies(options: dict[str, Any]) -> list[str]:
+        return list(page.call("chat.getMessages", f"{who}@c.us", options, give="found.map((msg) => msg.body)"))
+
+    assert bodies({"count": 3}) == ["number 38", "number 39", "last"]
+    assert len(bodies({"count": -1})) == 41
+    assert bodies({"count": 2, "id": keys[10], "direction": "before"}) == ["number 8", "number 9"]
+    assert bodies({"count": 2, "id": keys[10], "direction": "after"}) == ["number 11", "number 12"]
+    assert page.call("chat.getMessageById", keys[0], give="found.body") == "number 0"
+    with pytest.raises(PageError, match="not found"):
+        page.call("chat.getMessageById", f"false_{who}@c.us_NOTHING")
+
+
+# -- chats and people
+
+
+def test_chats_are_listed_read_archived_pinned_muted_cleared_and_deleted(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person("Chatty")
+    chat = f"{who}@c.us"
+    phone.receive(who, "a")
+    phone.receive(who, "b")
+    page.wait(f"WPP.chat.get('{chat}')?.unreadCount === 2")
+    assert chat in page.call("chat.list", give="found.map((chat) => chat.id)")
+    assert chat in page.call("chat.list", {"onlyWithUnreadMessage": True}, give="found.map((chat) => chat.id)")
+    assert page.call("chat.markIsRead", chat)["unreadCount"] == 2
+    assert phone.account.chats[chat]["unreadCount"] == 0
+    assert all(message["ack"] == 3 for message in phone.account.of_chat(chat))
+    page.call("chat.markIsUnread", chat)
+    assert phone.account.chats[chat]["unreadCount"] == -1
+    page.call("chat.archive", chat)
+    phone.wait_for_asked("chat", lambda asked: asked.get("archive") is True and asked["id"] == chat)
+    page.call("chat.unarchive", chat)
+    page.call("chat.pin", chat)
+    assert phone.account.chats[chat]["pin"] is True
+    assert page.call("chat.mute", chat, {"duration": 3600}, give="found.isMuted") is True
+    page.call("chat.unmute", chat, give="0")
+    page.call("chat.markIsComposing", chat)
+    assert phone.asked("typing")[-1] == {"id": chat, "type": "composing"}
+    page.call("chat.markIsPaused", chat)
+    page.call("chat.clear", chat)
+    assert phone.account.of_chat(chat) == []
+    assert page.call("chat.delete", chat, give="found.status") == 200
+    assert chat not in phone.account.chats
+    assert page.run(f"WPP.chat.get('{chat}') === undefined")
+
+
+def test_people_are_looked_up_saved_and_blocked(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person("Bea Block", about="at the beach")
+    key = f"{who}@c.us"
+    assert page.call("contact.get", key, give="[found.name, found.shortName, found.isMyContact]") == [
+        "Bea Block",
+        "Bea",
+        True,
+    ]
+    assert key in page.call("contact.list", {"onlyMyContacts": True}, give="found.map((one) => one.id)")
+    assert page.call("contact.queryExists", key)["lid"] == phone.lid_of(who)
+    paired.whatsapp.world.absent.add("491999999999")
+    assert page.call("contact.queryExists", "491999999999@c.us") is None
+    assert page.call("contact.queryExists", "491999999998@c.us", give="found.wid") == "491999999998@c.us"
+    assert page.call("contact.getStatus", key) == "at the beach"
+    entry = page.call("contact.getPnLidEntry", phone.lid_of(who))
+    assert entry["phoneNumber"]["_serialized"] == key
+    assert page.call("blocklist.blockContact", key)["isBlocked"] is True
+    assert phone.account.blocked == {key}
+    assert page.call("blocklist.all") == [key]
+    assert page.call("blocklist.unblockContact", key)["isBlocked"] is False
+    new = f"{paired.person()}@c.us"
+    page.call("contact.save", new, "New", {"lastName": "Name"}, give="0")
+    page.wait(f"WPP.whatsapp.ContactStore.get('{new}').name === 'New Name'")
+    page.call("contact.remove", new, give="0")
+    page.wait(f"!WPP.whatsapp.ContactStore.get('{new}').name")
+
+
+def test_pictures_and_profile(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    assert page.call("contact.getProfilePictureUrl", f"{who}@c.us") is None
+    phone.picture(who, base64.b64decode(PNG))
+    url = page.wait(f"WPP.contact.getProfilePictureUrl('{who}@c.us')")
+    assert page.run(f"fetch('{url}').then((answer) => answer.blob()).then((blob) => blob.size)") == len(
+        base64.b64decode(PNG)
+    )
+    page.call("profile.setMyProfileName", "New Name")
+    page.wait("WPP.profile.getMyProfileName() === 'New Name'")
+    page.call("profile.setMyStatus", "here")
+    assert phone.account.profile == {"pushname": "New Name", "about": "here"}
+    assert page.call("profile.getMyStatus") == "here"
+    page.call("profile.setMyProfilePicture", f"data:image/png;base64,{PNG}")
+    assert phone.me in phone.account.pictures
+    assert page.call("profile.removeMyProfilePicture") is True
+    assert phone.me not in phone.account.pictures
+    assert page.call("profile.isBusiness") is True
+
+
+def test_presence(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    page.call("contact.subscribePresence", f"{who}@c.us", give="0")
+    phone.wait_for_asked("subscribe", lambda asked: asked["id"] == f"{who}@c.us")
+    for typing, state in {"composing": "typing", "recording": "recording_audio", "unavailable": "unavailable"}.items():
+        phone.presence(who, typing=typing)
+        told = page.told("chat.presence_change", f"it.id === '{who}@c.us' && it.state === '{state}'")
+        assert told["isOnline"] is (typing != "unavailable")
+    page.run("WPP.conn.markAvailable(false)")
+    assert phone.wait_for_asked("presence", lambda asked: asked["available"] is False)
+
+
+def test_chats_that_are_addressed_by_lid(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person("Lida Lid")
+    key = phone.receive(who, "by lid", lid=True)
+    told = page.told("chat.new_message", f"it.id === '{key}'")
+    lid = phone.lid_of(who)
+    assert told["from"] == lid
+    sent = page.call("chat.sendTextMessage", lid, "back")
+    assert sent["to"] == lid
+    assert sent["from"] == phone.lid
+
+
+# -- groups
+
+
+def test_groups_are_made_and_their_members_changed(paired: Pair) -> None:
+    page, phone = paired.page, paired.phone
+    ann, bob, eve = (paired.person(name) for name in ("Ann", "Bob", "Eve"))
+    made = page.call("group.create", "Friends", [f"{ann}@c.us", f"{bob}@c.us"])
+    gid = made["gid"]
+    assert [one["code"] for one in made["participants"].values()] == [200, 200]
+    group = phone.account.groups[gid]
+    assert group["subject"] == "Friends"
+
+    def members(give: str = "true") -> list[str]:
+        return list(page.call("group.getParticipants", gid, give=f"found.filter((one) => {give}).map((one) => one.id)"))
+
+    assert members() == [phone.lid, phone.lid_of(ann), phone.lid_of(bob)]
+    assert page.call("group.iAmAdmin", gid) is True
+    added = page.call("group.addParticipants", gid, [f"{eve}@c.us", f"{bob}@c.us"])
+    assert {one["code"] for one in added.values()} == {200, 409}
+    told = page.told("group.participant_changed", f"it.groupId === '{gid}' && it.action === 'add'")
+    assert told["participants"] == [phone.lid_of(eve)]
+    page.call("group.promoteParticipants", gid, [f"{ann}@c.us"])
+    page.told("group.participant_changed", f"it.groupId === '{gid}' && it.action === 'promote'")
+    assert members("one.isAdmin") == [phone.lid, phone.lid_of(ann)]
+    page.call("group.demoteParticipants", gid, [f"{ann}@c.us"])
+    page.call("group.removeParticipants", gid, [f"{ann}@c.us"])
+    page.told("group.participant_changed", f"it.groupId === '{gid}' && it.action === 'remove'")
+    assert phone.lid_of(ann) not in members()
+    assert phone.lid_of(ann) in [one["id"] for one in group["pastParticipants"]]
+    assert gid in page.call("group.getAllGroups", give="found.map((chat) => chat.id)")
+    page.call("group.leave", gid, give="0")
+    page.wait(f"!WPP.whatsapp.GroupMetadataStore.get('{gid}').participants.iAmMember()")
+
+
+def test_groups_are_described_and_restricted(paired: Pair) -> None:
+    page, phone = paired.page, paired.phone
+    gid = page.call("group.create", "Plain", [f"{paired.person()}@c.us"], give="found.gid")
+    group = phone.account.groups[gid]
+    page.call("group.setSubject", gid, "Fancy")
+    page.call("group.setDescription", gid, "all about it")
+    page.call("group.setProperty", gid, "announcement", True)
+    page.call("group.setProperty", gid, "restrict", True)
+    page.call("group.setProperty", gid, "ephemeral", 86400)
+    named = f"WPP.whatsapp.WidFactory.createWid('{gid}')"
+    for name in ("membership_approval_mode", "member_add_mode"):
+        page.run(f"WPP.whatsapp.functions.sendSetGroupProperty({named}, '{name}', 1)")
+    assert (group["subject"], group["desc"]) == ("Fancy", "all about it")
+    assert (group["announce"], group["restrict"], group["ephemeralDuration"]) == (True, True, 86400)
+    assert (group["membershipApprovalMode"], group["memberAddMode"]) == (True, "all_member_add")
+    page.wait(f"WPP.whatsapp.GroupMetadataStore.get('{gid}').memberAddMode === 'all_member_add'")
+    assert page.call("chat.get", gid, give="found.formattedTitle") == "Fancy"
+    page.call("group.setIcon", gid, f"data:image/png;base64,{PNG}")
+    assert gid in phone.account.pictures
+    assert page.call("group.removeIcon", gid) is True
+    asking = paired.person()
+    phone.ask_to_join(gid, asking)
+    assert page.call("group.getMembershipRequests", gid, give="found.map((one) => one.id)") == [phone.lid_of(asking)]
+    assert page.call("group.approve", gid, [phone.lid_of(asking)], give="found[0].error") is None
+    assert phone.account.participant(group, asking)
+
+
+def test_groups_are_joined_by_invitation(paired: Pair) -> None:
+    page, phone = paired.page, paired.phone
+    gid = page.call("group.create", "Open", [f"{paired.person()}@c.us"], give="found.gid")
+    code = page.call("group.getInviteCode", gid)
+    assert code == phone.account.groups[gid]["inviteCode"]
+    assert page.call("group.getGroupInfoFromInviteCode", code, give="[found.id, found.subject, found.size]") == [
+        gid,
+        "Open",
+        2,
+    ]
+    assert page.call("group.revokeInviteCode", gid) != code
+    with pytest.raises(PageError, match="Invalid Invite Code"):
+        page.call("group.getGroupInfoFromInviteCode", code)
+    other = paired.whatsapp.add_phone("4917022222222", "Other")
+    elsewhere = other.group("Elsewhere")
+    joined = page.call("group.join", f"https://chat.whatsapp.com/{other.account.groups[elsewhere]['inviteCode']}")
+    assert joined == {"id": elsewhere, "pendingApproval": False}
+    assert page.told("group.participant_changed", f"it.groupId === '{elsewhere}'")["action"] == "join"
+
+
+def test_messages_in_groups(paired: Pair) -> None:
+    page, phone, ann = paired.page, paired.phone, paired.person("Ann Group")
+    gid = phone.group("Ours", ann, owner=ann)
+    page.wait(f"WPP.chat.get('{gid}') !== undefined")
+    key = phone.receive(ann, "hello all", group=gid, name="Annie")
+    told = page.told("chat.new_message", f"it.id === '{key}'")
+    assert (told["from"], told["author"], told["notifyName"]) == (gid, phone.lid_of(ann), "Annie")
+    sent = page.call("chat.sendTextMessage", gid, f"hi @{phone.lid_of(ann).partition('@')[0]}", give="found.id")
+    assert sent.endswith(phone.lid)
+    assert phone.message(sent)["mentionedJidList"] == [phone.lid_of(ann)]
+    phone.acknowledge(sent, 3, by=phone.lid_of(ann))
+    assert page.told("chat.msg_ack_change", f"it.ack === 3 && it.chat === '{gid}'")["sender"] == phone.lid_of(ann)
+    phone.group_info(gid, ann, announcement=True)
+    page.wait(f"WPP.whatsapp.GroupMetadataStore.get('{gid}').announce === true")
+    refused = page.call("chat.sendTextMessage", gid, "may I?")
+    assert refused["sendMsgResult"]["messageSendResult"] == "ERROR_NETWORK"
+    phone.group_change(gid, ann, "remove", phone.me)
+    assert page.told("group.participant_changed", f"it.groupId === '{gid}' && it.action === 'remove'")[
+        "author"
+    ] == phone.lid_of(ann)
+
+
+# -- channels, statuses, labels, calls
+
+
+def test_channels(paired: Pair) -> None:
+    page, phone = paired.page, paired.phone
+    made = page.call("newsletter.create", "My News", {"description": "all of it"})
+    own = made["idJid"]
+    assert made["inviteLink"].endswith(phone.world.channels[own]["inviteCode"])
+    page.call("chat.sendTextMessage", own, "first post")
+    assert phone.wait_for_sent(lambda message: message["body"] == "first post")["id"].split("_")[1] == own
+    page.call("newsletter.edit", own, {"name": "Our News", "description": "some of it"}, give="0")
+    assert phone.world.channels[own]["name"] == "Our News"
+    theirs = phone.channel("Weather Today")
+    assert [one["idJid"] for one in page.call("newsletter.search", "weather")["newsletters"]] == [theirs]
+    assert page.call("newsletter.follow", theirs) is True
+    assert theirs in page.call("chat.list", {"onlyNewsletter": True}, give="found.map((chat) => chat.id)")
+    key = phone.channel_post(theirs, "rain")
+    assert page.told("chat.new_message", f"it.id === '{key}'")["body"] == "rain"
+    page.call("newsletter.mute", theirs, True, give="0")
+    assert phone.me in phone.world.channels[theirs]["muted"]
+    page.call("newsletter.mute", theirs, False, give="0")
+    assert phone.world.channels[theirs]["muted"] == []
+    assert page.call("newsletter.unfollow", theirs) is True
+    assert phone.me not in phone.world.channels[theirs]["followers"]
+    assert page.call("newsletter.destroy", own) is True
+    assert own not in phone.world.channels
+
+
+def test_statuses(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person("Stan Status")
+    sent = page.call(
+        "status.sendTextStatus", "good morning", {"backgroundColor": "#00ff00", "font": 2}, give="found.id"
+    )
+    message = phone.message(sent)
+    assert (message["body"], message["font"], message["backgroundColor"]) == ("good morning", 2, 0xFF00FF00)
+    picture = page.call("status.sendImageStatus", f"data:image/png;base64,{PNG}", {"caption": "look"}, give="found.id")
+    assert phone.message(picture)["caption"] == "look"
+    assert page.call("status.getMyStatus", give="found.msgs.map((msg) => String(msg.id))") == [sent, picture]
+    assert page.call("status.remove", sent) is True
+    assert phone.account.statuses == [picture]
+    key = phone.status(who, "their day")
+    assert page.told("chat.new_message", f"it.id === '{key}'")["author"] == f"{who}@c.us"
+    assert page.call("status.get", f"{who}@c.us", give="found.msgs.map((msg) => msg.body)") == ["their day"]
+
+
+def test_labels(paired: Pair) -> None:
+    page, phone, chat = paired.page, paired.phone, f"{paired.person()}@c.us"
+    page.call("chat.sendTextMessage", chat, "label me", give="0")
+    label = page.call("labels.addNewLabel", "Hot", {"labelColor": 2})
+    assert phone.account.labels[label["id"]]["name"] == "Hot"
+    page.call("labels.addOrRemoveLabels", [chat], [{"labelId": label["id"], "type": "add"}], give="0")
+    assert phone.account.labels[label["id"]]["chats"] == [chat]
+    assert page.told("chat.update_label", "it.type === 'add'")["ids"] == [label["id"]]
+    assert page.call("labels.getLabelById", label["id"])["count"] == 1
+    assert page.call("chat.list", {"withLabels": ["Hot"]}, give="found.map((chat) => chat.id)") == [chat]
+    page.call("labels.editLabel", label["id"], {"name": "Cold"}, give="0")
+    assert phone.account.labels[label["id"]]["name"] == "Cold"
+    theirs = phone.label("From the phone")
+    page.wait(f"WPP.whatsapp.LabelStore.get('{theirs}') !== undefined")
+    phone.label_chat(theirs, chat)
+    page.told("chat.update_label", f"it.ids[0] === '{theirs}'")
+    assert page.call("labels.deleteLabel", label["id"])["deleteLabelResult"] is True
+    assert label["id"] not in phone.account.labels
+
+
+def test_calls(paired: Pair) -> None:
+    page, phone, who = paired.page, paired.phone, paired.person()
+    call = phone.call(who, video=True)
+    told = page.told("call.incoming_call", f"it.id === '{call}'")
+    assert (told["isVideo"], told["isGroup"], told["peerJid"]) == (True, False, f"{who}@c.us")
+    assert page.call("call.reject", call) is True
+    assert phone.account.calls[call]["state"] == "rejected"
+    missed = phone.call(who)
+    page.told("call.incoming_call", f"it.id === '{missed}'")
+    phone.hang_up(missed)
+    page.wait("WPP.whatsapp.CallStore.activeCall === null")
+    with pytest.raises(PageError, match="not found"):
+        page.call("call.reject", missed)

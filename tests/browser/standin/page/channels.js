@@ -14,7 +14,14 @@ standinModule('WAWebNewsletterMetadataModel', (exports, require) => {
 
 standinModule('WAWebNewsletterCollection', (exports, require) => {
   const { ChatCollectionImpl } = require('WAWebChatCollection');
-  class NewsletterCollection extends ChatCollectionImpl {}
+  class NewsletterCollection extends ChatCollectionImpl {
+    own(id) {
+      return id == null ? undefined : this._index[String(id.id ?? id)];
+    }
+    get(id) {
+      return this.own(id);
+    }
+  }
   exports.default = new NewsletterCollection();
 });
 

@@ -35,8 +35,6 @@ standinModule('WAWebLabelCollection', (exports, require) => {
       }
     }
   }
-  exports.LabelCollectionImpl = LabelCollectionImpl;
-  exports.LabelItemCollectionImpl = LabelItemCollectionImpl;
   exports.LabelCollection = new LabelCollectionImpl();
 });
 

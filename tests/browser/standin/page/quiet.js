@@ -49,3 +49,6 @@ nothing('WAWebOutwardTypes', {
   OUTWARD_TYPES: { IMAGE: 'image', VIDEO: 'video', AUDIO: 'audio', PTT: 'ptt', PTV: 'ptv', STICKER: 'sticker', DOCUMENT: 'document' },
 });
 nothing('WAWebHistorySyncProgressModel', { getHistorySyncProgressModel: () => ({ realProgress: 100 }) });
+nothing('WAWebLruMediaStore', {
+  LruMediaStore: { get: async () => null, put: async () => {}, del: async () => {}, clear: async () => {}, count: async () => 0, has: async () => false },
+});

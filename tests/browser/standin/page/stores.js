@@ -1,4 +1,5 @@
-/* Stores: one collection for each kind of thing, each under the name that the real page gives it. */
+/* Stores: one collection for each kind of thing, each under the name that the real page gives it. Where a class is
+ * exported beside its one instance, the real page does so, too. */
 'use strict';
 
 standinModule('WAWebContactCollection', (exports, require) => {
@@ -40,6 +41,10 @@ standinModule('WAWebChatCollection', (exports, require) => {
   class ChatCollectionImpl extends BaseCollection {
     static model = require('WAWebChatModel').default;
     static comparator = (one, other) => (other.pin ? 1 : 0) - (one.pin ? 1 : 0) || (other.t ?? 0) - (one.t ?? 0);
+    /** Channels are found here as well, though they are listed apart. */
+    get(id) {
+      return super.get(id) ?? require('WAWebNewsletterCollection').default.own(id);
+    }
     getActive() {
       return this.findFirst((chat) => chat.active);
     }
@@ -172,7 +177,6 @@ standinModule('WAWebPinInChatCollection', (exports, require) => {
       return this.filter((pin) => pin.id.remote.equals(id));
     }
   }
-  exports.PinInChatCollectionImpl = PinInChatCollectionImpl;
   exports.PinInChatCollection = new PinInChatCollectionImpl();
   exports.PIN_STATE = { INVALID: 0, PIN: 1, UNPIN: 2 };
 });
@@ -197,7 +201,6 @@ standinModule('WAWebMsgInfoCollection', (exports, require) => {
       return this.add({ id, ...told, delivery: made(delivery), read: made(read), played: made(played) });
     }
   }
-  exports.MsgInfoCollectionImpl = MsgInfoCollectionImpl;
   exports.MsgInfoCollection = new MsgInfoCollectionImpl();
 });
 
@@ -212,13 +215,13 @@ for (const [id, name] of [
     const { BaseCollection } = require('WAWebBaseCollection');
     const { BaseModel } = require('WAWebBaseModel');
     class Thing extends BaseModel {}
-    exports[`${name}Impl`] = class extends BaseCollection {
+    class Things extends BaseCollection {
       static model = Thing;
       async fetchBizProfile(wid) {
         return this.find(wid);
       }
-    };
-    exports[name] = new exports[`${name}Impl`]();
+    }
+    exports[name] = new Things();
   });
 }
 
