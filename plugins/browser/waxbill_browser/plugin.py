@@ -1,26 +1,61 @@
-"""What this plugin gives to waxbill: the browser driver's spec. The driver itself is not written yet, and says so."""
+"""What this plugin gives to waxbill: the browser driver's spec, its settings, and its part in relieving memory.
+
+Selenium and everything else of weight is imported when the driver is chosen, or when a session starts.
+"""
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any
 
-from waxbill import DriverSpec, hookimpl
+import msgspec
+
+from waxbill import Driver, DriverSpec, hookimpl
+from waxbill.settings import Settings
+
+from .binaries import Missing, find
+from .capabilities import OPERATIONS
+from .settings import BrowserSettings
+
+if TYPE_CHECKING:
+    from waxbill.clock import Clock
+    from waxbill.store import Store
+
+# Measured on a stand-in page, server included: a floor, real accounts need more. See docs/browser.md.
+_NEED_MB = {True: 240.0, False: 330.0}
 
 
 @hookimpl
-def waxbill_driver() -> DriverSpec:
+def waxbill_settings() -> type[msgspec.Struct]:
+    return BrowserSettings
+
+
+@hookimpl
+def waxbill_driver(settings: Settings) -> DriverSpec:
+    part = settings.part(BrowserSettings)
+    try:
+        found, obstacle = find(part.binary, part.chromedriver), ""
+    except Missing as missing:
+        found, obstacle = None, str(missing)
     return DriverSpec(
         name="browser",
         title="WhatsApp Web in a browser",
-        # Measured on a stand-in page with chromium-headless-shell; real accounts need more.
-        need_mb=240,
+        need_mb=_NEED_MB[found is None or found.headless_shell],
         real=True,
-        runnable=False,
-        obstacle="this release of waxbill-browser has no driver yet",
-        operations=frozenset(),
-        factory=_none,
+        runnable=found is not None,
+        obstacle=obstacle,
+        operations=OPERATIONS,
+        factory=_driver,
     )
 
 
-def _none(*arguments: object) -> NoReturn:
-    raise NotImplementedError("waxbill-browser has no driver yet")
+def _driver(settings: Settings, store: Store, clock: Clock) -> Driver:
+    from .driver import BrowserDriver
+
+    return BrowserDriver(settings, store, clock)
+
+
+@hookimpl
+def waxbill_relieve_memory(rung: str, server: Any) -> str | None:
+    """Frees the memory of pages, loads the heaviest anew, puts idle sessions to sleep; nothing without this driver."""
+    relieve = getattr(server.driver, "relieve", None)
+    return relieve(rung) if relieve is not None else None

@@ -1,0 +1,35 @@
+#!/bin/sh
+# Starts chromedriver and sees to it that nothing outlives the server: the server holds the other end of this
+# process's standard input, which ends with the server however that dies. Then the browser of the profile is asked to
+# end (it writes its profile), and what is left is killed.
+#
+# WAXBILL_CHROMEDRIVER_BINARY: the program to start, with this script's arguments.
+# WAXBILL_PROFILE: the profile folder, by which the browser is known.
+
+trap : TERM INT HUP # children get the default back; this process only ends when its work is done
+
+"$WAXBILL_CHROMEDRIVER_BINARY" "$@" </dev/null &
+driver=$!
+
+read -r _ || : # the server never writes; this returns when it is gone or has closed the pipe
+
+browsers() { # ids of the processes that have the profile on their command line
+    for file in $(printf '%s' "--user-data-dir=$WAXBILL_PROFILE" | grep -lsFf - /proc/[0-9]*/cmdline); do
+        file=${file#/proc/}
+        echo "${file%/cmdline}"
+    done
+}
+
+for pid in $(browsers); do
+    grep -qsF -e --type= "/proc/$pid/cmdline" || kill -TERM "$pid" 2>/dev/null
+done
+tries=50
+while [ -n "$(browsers)" ] && [ "$tries" -gt 0 ]; do
+    tries=$((tries - 1))
+    sleep 0.1
+done
+for pid in $(browsers) "$driver"; do
+    kill -KILL "$pid" 2>/dev/null
+done
+wait "$driver" 2>/dev/null
+exit 0

@@ -1,0 +1,1 @@
+"""The operations of an account, one file per area; ``base.py`` has what they share."""

@@ -1,0 +1,144 @@
+// Chats and the messages in them.
+
+const CHAT = [
+  'name', 'formattedTitle', 't', 'unreadCount', 'archive', 'isReadOnly', 'pin', 'muteExpiration', 'isGroup', 'isUser',
+  'isNewsletter', 'isBroadcast', 'notSpam', 'ephemeralDuration', 'labels', 'hasUnread',
+];
+
+function chat(model) {
+  const found = { id: id(model.id), ...pick(model, CHAT) };
+  found.name = text(model.name ?? model.formattedTitle ?? model.contact?.formattedName ?? null);
+  found.isGroup = Boolean(model.id.isGroup?.() ?? found.id.endsWith('@g.us'));
+  found.contact = model.contact ? contact(model.contact) : null;
+  return found;
+}
+
+function lastOf(model) {
+  const models = attempt(() => model.msgs?.getModelsArray()) ?? [];
+  let last = null;
+  for (const each of models) {
+    if (isShown(each) && (!last || each.t >= last.t)) last = each;
+  }
+  return last ? message(last) : null;
+}
+
+// Notices and protocol messages are no messages for clients.
+const HIDDEN = ['e2e_notification', 'notification', 'notification_template', 'gp2', 'protocol', 'reaction', 'reaction_enc', 'ciphertext_empty',
+  'broadcast_notification', 'call_log', 'debug', 'newsletter_notification', 'pinned_message', 'poll_update', 'keep_in_chat', 'album'];
+const isShown = (model) => Boolean(model?.id && model.type) && !HIDDEN.includes(model.type);
+
+operations.chats = async ({ ids, withLast, onlyNewsletters }) => {
+  let models = await WPP.chat.list({ ignoreGroupMetadata: true, ...(onlyNewsletters ? { onlyNewsletter: true } : {}) });
+  models = models.filter((model) => onlyNewsletters || !id(model.id).endsWith('@newsletter'));
+  if (ids) models = models.filter((model) => ids.some((each) => sameChat(id(model.id), each)));
+  return models.map((model) => ({ ...chat(model), ...(withLast ? { last: lastOf(model) } : {}) }));
+};
+
+operations.overview = async ({ ids, offset, limit }) => {
+  let models = await WPP.chat.list({ ignoreGroupMetadata: true });
+  if (ids) models = models.filter((model) => ids.some((each) => sameChat(id(model.id), each)));
+  models.sort((one, other) => (other.t ?? 0) - (one.t ?? 0));
+  models = models.slice(offset, limit == null ? undefined : offset + limit);
+  return Promise.all(
+    models.map(async (model) => ({
+      ...chat(model),
+      last: lastOf(model) ?? (await newest(model)),
+      picture: await pictureOf(id(model.id)),
+    })),
+  );
+};
+
+async function newest(model) {
+  const found = await attemptAsync(() => WPP.chat.getMessages(id(model.id), { count: 5 }));
+  const shown = (found ?? []).filter(isShown).sort((one, other) => other.t - one.t);
+  return shown.length ? message(shown[0]) : null;
+}
+
+const knownChat = (chatId) => {
+  const found = chatId.endsWith('@newsletter') ? WPP.whatsapp.NewsletterStore.get(chatId) : WPP.chat.get(chatId);
+  if (found) return found;
+  return WPP.whatsapp.ChatStore.getModelsArray().find((model) => sameChat(id(model.id), chatId)) ?? null;
+};
+
+function existingChat(chatId) {
+  const found = knownChat(chatId);
+  if (!found) throw new Problem('chat_not_found', `Chat '${chatId}' not found`);
+  return found;
+}
+
+// The newest messages of a chat, `count` of them, newest first.
+operations.messages = async ({ chat: chatId, count }) => {
+  if (chatId === 'status@broadcast') return statuses(count);
+  const model = knownChat(chatId);
+  if (!model) return [];
+  const found = new Map();
+  for (const each of await history(model, count)) found.set(id(each.id), each);
+  for (const each of model.msgs?.getModelsArray() ?? []) found.set(id(each.id), each);
+  return [...found.values()]
+    .filter(isShown)
+    .sort((one, other) => other.t - one.t || (other.rowId ?? 0) - (one.rowId ?? 0))
+    .slice(0, count < 0 ? undefined : count)
+    .map((each) => message(each));
+};
+
+async function history(model, count) {
+  if (!model.lastReceivedKey) return [];
+  return (await attemptAsync(() => WPP.chat.getMessages(id(model.id), { count: count < 0 ? -1 : count }))) ?? [];
+}
+
+function statuses(count) {
+  const models = WPP.whatsapp.StatusV3Store.getModelsArray().flatMap((each) => each.msgs.getModelsArray());
+  models.sort((one, other) => other.t - one.t);
+  return models.slice(0, count < 0 ? undefined : count).map((each) => message(each));
+}
+
+operations.message = async ({ chat: chatId, messageId }) => {
+  const found = await messageOf(messageId, chatId === 'all' ? undefined : chatId);
+  if (chatId && chatId !== 'all' && !sameChat(id(found.id.remote), chatId)) {
+    throw new Problem('msg_not_found', `Message ${messageId} not found in ${chatId}`);
+  }
+  return message(found);
+};
+
+operations.markRead = async ({ chat: chatId }) => {
+  await WPP.chat.markIsRead(id(existingChat(chatId).id));
+};
+
+operations.markUnread = async ({ chat: chatId }) => {
+  await WPP.chat.markIsUnread(id(existingChat(chatId).id));
+};
+
+operations.archive = async ({ chat: chatId, archive }) => {
+  const model = existingChat(chatId);
+  if (Boolean(model.archive) !== archive) await WPP.chat.archive(id(model.id), archive);
+};
+
+operations.deleteChat = async ({ chat: chatId }) => {
+  const result = await WPP.chat.delete(id(existingChat(chatId).id));
+  return result.status === 200;
+};
+
+operations.clearChat = async ({ chat: chatId }) => {
+  const result = await WPP.chat.clear(id(existingChat(chatId).id), false);
+  return result.status === 200;
+};
+
+// What arrived since a moment (Unix seconds) and may not have been told: newest chats first, bounded.
+operations.missed = async ({ since, most }) => {
+  const found = [];
+  const models = WPP.whatsapp.ChatStore.getModelsArray()
+    .filter((model) => (model.t ?? 0) >= since)
+    .sort((one, other) => other.t - one.t);
+  for (const model of models) {
+    const inChat = new Map();
+    for (let count = 50; ; count *= 4) {
+      for (const each of await history(model, count)) inChat.set(id(each.id), each);
+      const oldest = Math.min(...[...inChat.values()].map((each) => each.t));
+      if (inChat.size < count || oldest < since || count >= most) break;
+    }
+    for (const each of model.msgs?.getModelsArray() ?? []) inChat.set(id(each.id), each);
+    found.push(...[...inChat.values()].filter((each) => isShown(each) && each.t >= since));
+  }
+  found.sort((one, other) => one.t - other.t);
+  return found.slice(-most).map((each) => message(each));
+};

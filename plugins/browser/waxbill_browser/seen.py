@@ -1,0 +1,93 @@
+"""Which messages were told, and which were sent by this server: kept in the store, so that each is told once.
+
+A message is noted in the transaction that puts its event into the outbox. After a crash or a pause, what arrived
+meanwhile is read from WhatsApp's own history and told, unless it is noted here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+SCHEMA = [
+    """
+    CREATE TABLE browser_message (
+        session TEXT NOT NULL, key TEXT NOT NULL, at INTEGER NOT NULL, told INTEGER NOT NULL, ours INTEGER NOT NULL,
+        PRIMARY KEY (session, key)) WITHOUT ROWID;
+    CREATE INDEX browser_message_at ON browser_message (session, at);
+    CREATE TABLE browser_session (session TEXT PRIMARY KEY, paired_at INTEGER NOT NULL) WITHOUT ROWID
+    """
+]
+
+#: How long a message is remembered: nobody's phone delivers later than WhatsApp keeps what is on its way.
+KEPT_SECONDS = 14 * 24 * 3600
+#: How far before the newest message that was told others may have arrived late.
+LATE_SECONDS = 3600
+
+
+class Seen:
+    """The notes of one session. Used inside transactions of the store."""
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+
+    def paired(self, db: sqlite3.Connection) -> int | None:
+        """When the account was paired, in Unix seconds; None before that."""
+        row = db.execute("SELECT paired_at FROM browser_session WHERE session = ?", (self._session,)).fetchone()
+        return None if row is None else int(row[0])
+
+    def pair(self, db: sqlite3.Connection) -> None:
+        db.execute(
+            "INSERT INTO browser_session VALUES (?, ?) ON CONFLICT DO NOTHING", (self._session, int(time.time()))
+        )
+
+    def tell(self, db: sqlite3.Connection, key: str, at: int, *, ours: bool) -> bool:
+        """Notes that a message is told now; False when it was told before."""
+        changed = db.execute(
+            "INSERT INTO browser_message VALUES (?, ?, ?, 1, ?)"
+            " ON CONFLICT DO UPDATE SET told = 1, ours = ours | excluded.ours WHERE told = 0",
+            (self._session, key, at, ours),
+        )
+        return changed.rowcount > 0
+
+    def told(self, db: sqlite3.Connection, key: str) -> bool:
+        """Whether a message was told."""
+        row = db.execute(
+            "SELECT told FROM browser_message WHERE session = ? AND key = ?", (self._session, key)
+        ).fetchone()
+        return bool(row and row[0])
+
+    def sent(self, db: sqlite3.Connection, key: str, at: int) -> None:
+        """Notes that this server sent a message."""
+        db.execute(
+            "INSERT INTO browser_message VALUES (?, ?, ?, 0, 1) ON CONFLICT DO UPDATE SET ours = 1",
+            (self._session, key, at),
+        )
+
+    def ours(self, db: sqlite3.Connection, key: str) -> bool:
+        """Whether this server sent a message."""
+        row = db.execute(
+            "SELECT ours FROM browser_message WHERE session = ? AND key = ?", (self._session, key)
+        ).fetchone()
+        return bool(row and row[0])
+
+    def since(self, db: sqlite3.Connection) -> int | None:
+        """From when on messages may have been missed, in Unix seconds; None for an account that is not paired."""
+        paired = self.paired(db)
+        if paired is None:
+            return None
+        (newest,) = db.execute(
+            "SELECT max(at) FROM browser_message WHERE session = ? AND told = 1", (self._session,)
+        ).fetchone()
+        return max(paired, (newest or paired) - LATE_SECONDS)
+
+    def prune(self, db: sqlite3.Connection) -> None:
+        """Forgets what is too old to matter."""
+        db.execute(
+            "DELETE FROM browser_message WHERE session = ? AND at < ?", (self._session, int(time.time()) - KEPT_SECONDS)
+        )
+
+    def forget(self, db: sqlite3.Connection) -> None:
+        """Forgets everything: the account is not paired any more."""
+        db.execute("DELETE FROM browser_message WHERE session = ?", (self._session,))
+        db.execute("DELETE FROM browser_session WHERE session = ?", (self._session,))
