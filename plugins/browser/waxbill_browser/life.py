@@ -301,10 +301,13 @@ class Life:
                 lambda name: self._queue.put((name, generation, None)),
             )
             self._prepare(self._page)
-            self._page.open()
         except (BrowserFailed, Refused, TimedOut, Gone, OSError) as error:
             self._check_disk()
             raise Lost(f"the browser could not be started: {error}") from error
+        try:
+            self._page.open()
+        except (Refused, TimedOut, Gone) as error:
+            raise Lost(str(error)) from error
 
     def _next(self) -> tuple[str, int, Any]:
         """What is to be done next; ``tick`` when it is time to look after things."""
@@ -589,7 +592,7 @@ class Life:
         if self._stopping:
             raise _Stopped
         self._attempts += 1
-        most = self._host.settings.core.max_reconnect_attempts
+        most = getattr(self._host.settings.core, "max_reconnect_attempts", 2)
         if self._attempts > most:
             self._host.fail(f"{reason[:1].upper()}{reason[1:]}; {most} new attempts did not help.")
             raise _Stopped

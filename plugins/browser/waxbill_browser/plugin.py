@@ -1,11 +1,11 @@
-"""What this plugin gives to waxbill: the browser driver's spec, its settings, and its part in relieving memory.
+"""What this plugin gives to waxbill: the browser driver's spec and its settings.
 
 Selenium and everything else of weight is imported when the driver is chosen, or when a session starts.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -52,10 +52,3 @@ def _driver(settings: Settings, store: Store, clock: Clock) -> Driver:
     from .driver import BrowserDriver
 
     return BrowserDriver(settings, store, clock)
-
-
-@hookimpl
-def waxbill_relieve_memory(rung: str, server: Any) -> str | None:
-    """Frees the memory of pages, loads the heaviest anew, puts idle sessions to sleep; nothing without this driver."""
-    relieve = getattr(server.driver, "relieve", None)
-    return relieve(rung) if relieve is not None else None

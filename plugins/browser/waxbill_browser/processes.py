@@ -12,26 +12,32 @@ _PROC = Path("/proc")
 
 
 def of_profile(profile: Path) -> list[int]:
-    """The ids of the processes that have this profile folder on their command line."""
-    argument = f"--user-data-dir={profile}".encode()
-    return [pid for pid, command in _commands() if argument in command]
+    """The ids of the processes of a profile: those that have it on their command line or in their environment."""
+    return _known_by([f"--user-data-dir={profile}".encode(), f"WAXBILL_PROFILE={profile}".encode()], exactly=True)
 
 
 def under(folder: Path) -> list[int]:
-    """The ids of browsers whose profile lies somewhere under a folder."""
-    start = f"--user-data-dir={folder}{os.sep}".encode()
-    return [pid for pid, command in _commands() if any(part.startswith(start) for part in command)]
+    """The same for all profiles that lie somewhere under a folder."""
+    return _known_by(
+        [f"--user-data-dir={folder}{os.sep}".encode(), f"WAXBILL_PROFILE={folder}{os.sep}".encode()], exactly=False
+    )
 
 
-def _commands() -> list[tuple[int, list[bytes]]]:
+def _known_by(marks: list[bytes], *, exactly: bool) -> list[int]:
     found = []
-    for entry in os.listdir(_PROC):
-        if entry.isdigit() and int(entry) != os.getpid():
-            try:
-                found.append((int(entry), (_PROC / entry / "cmdline").read_bytes().split(b"\0")))
-            except OSError:
-                continue  # it ended, or is another user's
-    return found
+    for pid in _listed(_PROC):
+        if pid.isdigit() and int(pid) != os.getpid():
+            words = [word for name in ("cmdline", "environ") for word in _words(_PROC / pid / name)]
+            if any(word in marks if exactly else word.startswith(tuple(marks)) for word in words):
+                found.append(int(pid))
+    return [pid for pid in found if alive(pid)]
+
+
+def _words(file: Path) -> list[bytes]:
+    try:
+        return file.read_bytes().split(b"\0")
+    except OSError:
+        return []  # it ended, or is another user's
 
 
 def is_main(pid: int) -> bool:
