@@ -85,7 +85,7 @@ class Browser:
         return _script("shell.sh", self.profile.parent) if self._binaries.headless_shell else self._binaries.chromium
 
     def _find_processes(self) -> None:
-        self.pid = next((pid for pid in processes.of_profile(self.profile) if processes.is_main(pid)), 0)
+        self.pid = processes.browser_of(self.profile)
         guard = self._service.process.pid
         name = str(self._binaries.chromedriver).encode()
         for pid in processes.children(guard):

@@ -40,18 +40,26 @@ def _words(file: Path) -> list[bytes]:
         return []  # it ended, or is another user's
 
 
-def is_main(pid: int) -> bool:
-    """Whether it is a browser's first process, which ends the others when it ends."""
-    try:
-        return b"--type=" not in (_PROC / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return False
+def browser_of(profile: Path) -> int:
+    """The id of the browser's first process, which ends the others when it ends; 0 where none runs."""
+    argument = f"--user-data-dir={profile}".encode()
+    for pid in of_profile(profile):
+        words = _words(_PROC / str(pid) / "cmdline")
+        if argument in words and not any(word.startswith(b"--type=") for word in words):
+            return pid
+    return 0
+
+
+def _is_child(pid: int) -> bool:
+    """Whether it is one of a browser's other processes, which end with the first."""
+    return any(word.startswith(b"--type=") for word in _words(_PROC / str(pid) / "cmdline"))
 
 
 def end(pids: list[int], grace_seconds: float = 5.0) -> None:
     """Asks browsers to end, so that they write their profile, and kills what is left after the grace."""
-    for pid in filter(is_main, pids):
-        _signal(pid, signal.SIGTERM)
+    for pid in pids:
+        if not _is_child(pid):
+            _signal(pid, signal.SIGTERM)
     limit = time.monotonic() + grace_seconds
     while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < limit:
         time.sleep(0.02)
