@@ -210,19 +210,8 @@ class Scenario:
         self.delete(f"{place}/picture")
         self.put(f"{place}/settings/security/info-admin-only", {"adminsOnly": True})
         self.put(f"{place}/settings/security/messages-admin-only", {"adminsOnly": True})
-        for setting, member in (
-            ("member-add-mode", "membersCanAddNewMember"),
-            ("member-share-history-mode", "membersCanShareHistory"),
-            ("membership-approval", "newMembersApprovalRequired"),
-        ):
-            self.put(f"{place}/settings/security/{setting}", {member: True})
-            assert self.get(f"{place}/settings/security/{setting}") == {member: True}
-        for answer in ("approve", "reject"):
-            self.post(f"{CONTROL}/groups/{group}/join-requests", {"from": CY})
-            assert [each["requesterId"] for each in self.get(f"{place}/participants/join-requests")] == [CY]
-            self.post(f"{place}/participants/join-requests/{answer}", {"participants": [{"id": CY}]})
-            assert self.get(f"{place}/participants/join-requests") == []
-            self.post(f"{place}/participants/remove", {"participants": [{"id": CY}]})
+        self.modes(place)
+        self.join_requests(place)
         for path in ("participants/add", "admin/promote", "admin/demote", "participants/remove"):
             self.post(f"{place}/{path}", {"participants": [{"id": BO}]})
         self.post(f"{place}/invite-code/revoke")
@@ -230,6 +219,26 @@ class Scenario:
         self.delete(place)
         theirs = self.post(f"{CONTROL}/groups", {"creator": BO, "subject": "Theirs", "withMe": False})
         self.post("/api/s/groups/join", {"code": theirs["invite"]})
+
+    def modes(self, place: str) -> None:
+        """Settings that are not in the document."""
+        for setting, member in (
+            ("member-add-mode", "membersCanAddNewMember"),
+            ("member-share-history-mode", "membersCanShareHistory"),
+            ("membership-approval", "newMembersApprovalRequired"),
+        ):
+            self.put(f"{place}/settings/security/{setting}", {member: True})
+            assert self.get(f"{place}/settings/security/{setting}") == {member: True}
+
+    def join_requests(self, place: str) -> None:
+        """Nor are these."""
+        group = place.rpartition("/")[2]
+        for answer in ("approve", "reject"):
+            self.post(f"{CONTROL}/groups/{group}/join-requests", {"from": CY})
+            assert [each["requesterId"] for each in self.get(f"{place}/participants/join-requests")] == [CY]
+            self.post(f"{place}/participants/join-requests/{answer}", {"participants": [{"id": CY}]})
+            assert self.get(f"{place}/participants/join-requests") == []
+            self.post(f"{place}/participants/remove", {"participants": [{"id": CY}]})
 
     def channels(self) -> None:
         made = self.post("/api/s/channels", {"name": "Ours", "description": "d"})

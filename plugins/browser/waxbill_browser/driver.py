@@ -59,8 +59,8 @@ class BrowserAccount(Pairing, Chats, Groups, Events):
         """Tells WhatsApp that this device is no longer linked; a session that sleeps is woken for it."""
         if self.life.phase == OVER or self.seen.paired(self.host.store.read()) is None:
             return
-        self.life.leaving = True
         with self.page() as page:
+            self.life.leaving = True
             page.run("logout", _LOGOUT_SECONDS)
 
     def engine_details(self) -> dict[str, Any]:

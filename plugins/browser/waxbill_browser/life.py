@@ -112,7 +112,7 @@ class Life:
         self._page: Page | None = None
         self._generation = 0
         #: The last status that was reported.
-        self._status = ""
+        self._status: str = STARTING
         self.code = ""
         #: What the page and WA-JS say of their versions.
         self.versions: dict[str, Any] = {}
@@ -133,7 +133,6 @@ class Life:
     # -- for other threads
 
     def start(self) -> None:
-        self._report(STARTING)
         self._threads.submit(self._run)
 
     def stop(self) -> None:
@@ -356,7 +355,7 @@ class Life:
             self._reload()
             return
         try:
-            self._take_state(page.run("state", max(10.0, self._settings.health_seconds)))
+            self._take_state(page.run("state", max(5.0, self._settings.health_seconds)))
             self._misses = 0
         except (TimedOut, Refused, Problem) as error:
             self._misses += 1
@@ -592,7 +591,7 @@ class Life:
         if self._stopping:
             raise _Stopped
         self._attempts += 1
-        most = getattr(self._host.settings.core, "max_reconnect_attempts", 2)
+        most = int(self._host.settings.environment.get("MAX_RECONNECT_ATTEMPTS", 2))
         if self._attempts > most:
             self._host.fail(f"{reason[:1].upper()}{reason[1:]}; {most} new attempts did not help.")
             raise _Stopped

@@ -64,7 +64,7 @@ class Page:
         """Goes to WhatsApp. Raises Refused when it can't be reached."""
         answer = self.devtools.call("Page.navigate", timeout_seconds=30, url=f"{ORIGIN}/")
         if answer.get("errorText"):
-            raise Refused(f"web.whatsapp.com can't be opened: {answer['errorText']}")
+            raise Refused(f"WhatsApp can't be opened: {answer['errorText']}")
 
     def reload(self) -> None:
         self._context = 0

@@ -29,8 +29,8 @@ def _known_by(marks: list[bytes], *, exactly: bool) -> list[int]:
         if pid.isdigit() and int(pid) != os.getpid():
             words = [word for name in ("cmdline", "environ") for word in _words(_PROC / pid / name)]
             if any(word in marks if exactly else word.startswith(tuple(marks)) for word in words):
-                found.append(int(pid))
-    return [pid for pid in found if alive(pid)]
+                found += [int(pid), *children(int(pid))]  # pages and the like show neither
+    return [pid for pid in dict.fromkeys(found) if alive(pid)]
 
 
 def _words(file: Path) -> list[bytes]:

@@ -71,19 +71,29 @@ operations.messages = async ({ chat: chatId, count }) => {
   if (chatId === 'status@broadcast') return statuses(count);
   const model = knownChat(chatId);
   if (!model) return [];
-  const found = new Map();
-  for (const each of await history(model, count)) found.set(id(each.id), each);
-  for (const each of model.msgs?.getModelsArray() ?? []) found.set(id(each.id), each);
-  return [...found.values()]
-    .filter(isShown)
-    .sort((one, other) => other.t - one.t || (other.rowId ?? 0) - (one.rowId ?? 0))
+  return newestFirst((await arrived(model, count)).filter(isShown))
     .slice(0, count < 0 ? undefined : count)
     .map((each) => message(each));
 };
 
+// The newest messages of a chat, at least `count` where there are so many, in the order of their arrival: those of the
+// history that the page does not hold, then those that it holds.
+async function arrived(model, count) {
+  const held = model.msgs?.getModelsArray() ?? [];
+  const known = new Set(held.map((each) => id(each.id)));
+  return [...(await history(model, count)).filter((each) => !known.has(id(each.id))), ...held];
+}
+
+// Messages of one second are told apart by their order.
+const newestFirst = (models) =>
+  models
+    .map((model, place) => ({ model, place }))
+    .sort((one, other) => other.model.t - one.model.t || other.place - one.place)
+    .map(({ model }) => model);
+
 async function history(model, count) {
   if (!model.lastReceivedKey) return [];
-  return (await attemptAsync(() => WPP.chat.getMessages(id(model.id), { count: count < 0 ? -1 : count }))) ?? [];
+  return WPP.chat.getMessages(id(model.id), { count: count < 0 ? -1 : count });
 }
 
 function statuses(count) {
@@ -123,6 +133,14 @@ operations.clearChat = async ({ chat: chatId }) => {
   return result.status === 200;
 };
 
+async function arrivedSince(model, since, most) {
+  for (let count = 50; ; count *= 4) {
+    const found = await arrived(model, count);
+    const oldest = Math.min(...found.map((each) => each.t));
+    if (found.length < count || oldest < since || count >= most) return found;
+  }
+}
+
 // What arrived since a moment (Unix seconds) and may not have been told: newest chats first, bounded.
 operations.missed = async ({ since, most }) => {
   const found = [];
@@ -130,14 +148,12 @@ operations.missed = async ({ since, most }) => {
     .filter((model) => (model.t ?? 0) >= since)
     .sort((one, other) => other.t - one.t);
   for (const model of models) {
-    const inChat = new Map();
-    for (let count = 50; ; count *= 4) {
-      for (const each of await history(model, count)) inChat.set(id(each.id), each);
-      const oldest = Math.min(...[...inChat.values()].map((each) => each.t));
-      if (inChat.size < count || oldest < since || count >= most) break;
+    try {
+      const inChat = await arrivedSince(model, since, most);
+      found.push(...inChat.filter((each) => isShown(each) && each.t >= since));
+    } catch (error) {
+      tell('fault', { event: `missed in ${id(model.id)}`, ...problem(error) }); // the other chats' are told all the same
     }
-    for (const each of model.msgs?.getModelsArray() ?? []) inChat.set(id(each.id), each);
-    found.push(...[...inChat.values()].filter((each) => isShown(each) && each.t >= since));
   }
   found.sort((one, other) => one.t - other.t);
   return found.slice(-most).map((each) => message(each));

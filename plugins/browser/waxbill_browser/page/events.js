@@ -60,8 +60,8 @@ function followEvents() {
       isGroup: Boolean(call.isGroup),
     }),
   );
-  listening('conn.stream_mode_changed', (mode) => tell('engine', { event: 'onStreamModeChanged', data: String(mode) }));
-  listening('conn.online', (online) => tell('engine', { event: 'onOnline', data: Boolean(online) }));
+  listening('conn.stream_mode_changed', (mode) => tell('engine', { event: 'onStreamModeChanged', data: { mode: String(mode) } }));
+  listening('conn.online', (online) => tell('engine', { event: 'onOnline', data: { online: Boolean(online) } }));
 }
 
 const recently = (times, name) => Date.now() - (times.get(name) ?? 0) < 60000;

@@ -49,8 +49,15 @@ operations.refreshGroups = async () => {
   return true;
 };
 operations.createGroup = async ({ name, people }) => {
-  const made = await WPP.group.create(name, people);
-  return { gid: id(made.gid), participants: plain(made.participants, 4) };
+  // WA-JS makes no group when one of them has no WhatsApp; WhatsApp itself makes it of the others.
+  const there = [];
+  const absent = {};
+  for (const who of people) {
+    if (await WPP.contact.queryExists(who)) there.push(who);
+    else absent[who] = { code: 404 };
+  }
+  const made = await WPP.group.create(name, there);
+  return { gid: id(made.gid), participants: { ...plain(made.participants, 4), ...absent } };
 };
 operations.inviteInfo = async ({ code }) => plain(await WPP.group.getGroupInfoFromInviteCode(code), 5);
 operations.join = async ({ code }) => plain(await WPP.group.join(code));
