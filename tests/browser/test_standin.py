@@ -164,8 +164,7 @@ def test_a_new_profile_shows_a_code_and_is_paired_by_scanning_it(page: Page, wha
 
 def test_codes_replace_each_other_until_the_page_waits_for_a_click(page: Page, whatsapp: StandIn) -> None:
     whatsapp.options.qr_seconds = 0.3
-    whatsapp.options.qr_codes = 3
-    page.open()
+    page.call("conn.refreshQR")
     refs = page.wait("seen.filter(({event, it}) => event === 'conn.auth_code_change' && it).length >= 2 && seen")
     codes = {one["it"]["ref"] for one in refs if one["event"] == "conn.auth_code_change" and one["it"]}
     assert len(codes) >= 2
@@ -286,9 +285,10 @@ def test_modules_can_be_hidden_renamed_and_late(binary: str) -> None:
     }
     with StandIn(**options) as whatsapp, Chromium(binary, *whatsapp.arguments) as chromium:
         chromium.open()
-        ids = chromium.wait("typeof __d !== 'undefined' && Object.keys(require('__debug').modulesMap)")
+        chromium.wait("'WAWebConversations' in require('__debug').modulesMap")
+        ids = chromium.run("Object.keys(require('__debug').modulesMap)")
         assert "WAWebSendReactionMsgAction" not in ids
-        assert {"WAWebConversations", "WAWebCommands"} < set(ids)
+        assert "WAWebCommands" in ids
         assert "WAWebChatCollection" not in ids
         chromium.wait("'WAWebLabelCollection' in require('__debug').modulesMap")
         with pytest.raises(PageError, match="unknown module"):
@@ -694,7 +694,7 @@ def test_channels(paired: Pair) -> None:
     own = made["idJid"]
     assert made["inviteLink"].endswith(phone.world.channels[own]["inviteCode"])
     page.call("chat.sendTextMessage", own, "first post")
-    assert phone.wait_for_sent(lambda message: message["body"] == "first post")["id"].split("_")[1] == own
+    assert phone.wait_for_sent(lambda message: message.get("body") == "first post")["id"].split("_")[1] == own
     page.call("newsletter.edit", own, {"name": "Our News", "description": "some of it"}, give="0")
     assert phone.world.channels[own]["name"] == "Our News"
     theirs = phone.channel("Weather Today")
