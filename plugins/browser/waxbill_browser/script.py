@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 _PAGE = Path(__file__).parent / "page"
-_PARTS = ("gate", "core", "session", "sending", "media", "chats", "contacts", "groups", "events", "start")
+_PARTS = ("gate", "core", "byname", "session", "sending", "media", "chats", "contacts", "groups", "events", "start")
 
 ORIGIN = "https://web.whatsapp.com"
 

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -49,7 +50,9 @@ class Chromium:
             "about:blank",
         ]
         self._number = 0
+        #: What the page threw or said as an error, and what it said through bindings.
         self.console: list[str] = []
+        self.bindings: list[str] = []
 
     def __enter__(self) -> Chromium:
         port_file = self.profile / "DevToolsActivePort"
@@ -124,6 +127,8 @@ class Chromium:
                 self.console.append(
                     " ".join(str(one.get("value") or one.get("description")) for one in message["params"]["args"])
                 )
+            elif message.get("method") == "Runtime.bindingCalled":
+                self.bindings.append(message["params"]["payload"])
             if message.get("id") == self._number:
                 if "error" in message:
                     raise PageError(message["error"]["message"])
@@ -147,15 +152,26 @@ class Chromium:
 
     def wait(self, expression: str, seconds: float = 60.0) -> Any:
         """The first true value of an expression; what it throws until then counts as not yet."""
-        end = time.monotonic() + seconds
         last: object = None
-        while time.monotonic() < end:
+
+        def found() -> Any:
+            nonlocal last
             try:
-                if value := self.run(expression):
-                    return value
+                return self.run(expression)
             except PageError as error:
                 last = error
+                return None
+
+        try:
+            return self.wait_for(found, expression, seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; last: {last}; console: {self.console[-10:]}") from None
+
+    def wait_for(self, found: Callable[[], Any], what: str, seconds: float = 60.0) -> Any:
+        """The first true answer of a function."""
+        end = time.monotonic() + seconds
+        while not (value := found()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{what}: not within {seconds} s")
             time.sleep(0.02)
-        raise TimeoutError(
-            f"{expression} was not true within {seconds} s (last: {last}); console: {self.console[-10:]}"
-        )
+        return value

@@ -1,7 +1,9 @@
 // Waits for WhatsApp's modules, then runs WA-JS and our adapter. Evaluated at the beginning of every document.
 //
 // WA-JS takes a quarter second without new modules for the end of loading; on a slow line that is too early, and it
-// stays half dead. So it is not run before the modules that it cannot do without are there.
+// stays half dead. So it is not run before the modules that it cannot do without are there, or the page has brought
+// none for QUIET_SECONDS: it may have given one of them another name, which WA-JS can bear.
+const QUIET_SECONDS = 10;
 const NEEDED = [
   'WAWebAuthLoggedIn',
   'WAWebChatCollection',
@@ -13,17 +15,20 @@ const NEEDED = [
   'WAWebUserPrefsMeUser',
 ];
 
-function modulesThere() {
+function modulesMap() {
   try {
-    const map = window.require('__debug').modulesMap;
-    return NEEDED.filter((id) => !(id in map));
+    return window.require('__debug').modulesMap;
   } catch {
-    return NEEDED;
+    return {};
   }
 }
 
-function whenLoaded(run) {
-  const missing = modulesThere();
-  if (!missing.length) return run();
-  return setTimeout(whenLoaded, 50, run);
+const modulesMissing = () => NEEDED.filter((id) => !(id in modulesMap()));
+const modulesCount = () => Object.keys(modulesMap()).length;
+
+function whenLoaded(run, before = 0, since = Date.now()) {
+  if (!modulesMissing().length) return run();
+  const now = modulesCount();
+  if (now && now === before && Date.now() - since > QUIET_SECONDS * 1000) return run();
+  return setTimeout(whenLoaded, 50, run, now, now === before ? since : Date.now());
 }

@@ -3,6 +3,15 @@
 operations.state = async () => state();
 
 async function state() {
+  if (typeof WPP === 'undefined' || !WPP.isInjected) return stateByName();
+  try {
+    return await stateByWaJs();
+  } catch {
+    return stateByName(); // something is not there that WA-JS looks for; what is wrong, the probe tells
+  }
+}
+
+async function stateByWaJs() {
   const whatsapp = WPP.whatsapp;
   const authenticated = WPP.conn.isAuthenticated();
   const found = {
@@ -87,8 +96,10 @@ operations.refreshQR = async () => {
 };
 
 operations.logout = async () => {
-  if (!WPP.conn.isAuthenticated()) return false;
-  return WPP.conn.logout();
+  if (!(await state()).authenticated) return false;
+  if (WPP.isInjected) return WPP.conn.logout();
+  await named('socket').logout();
+  return true;
 };
 
 // "Use here": WhatsApp Web runs once per linked device; the last one that asks has it.
