@@ -1,0 +1,21 @@
+// A receiver of webhooks: answers 200, counts, and keeps how long ago the text says that it was sent (Unix ms).
+const http = require("http");
+
+let latencies = [];
+const server = http.createServer((request, response) => {
+  if (request.method === "GET") {
+    response.end(JSON.stringify(latencies));
+    latencies = [];
+    return;
+  }
+  const pieces = [];
+  request.on("data", (piece) => pieces.push(piece));
+  request.on("end", () => {
+    const now = performance.timeOrigin + performance.now();
+    const found = /"body":"(\d+\.\d+)"/.exec(Buffer.concat(pieces));
+    latencies.push(found ? now - Number(found[1]) : 0);
+    response.end();
+  });
+});
+server.keepAliveTimeout = 60000;
+server.listen(Number(process.env.PORT), "127.0.0.1");
