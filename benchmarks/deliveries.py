@@ -4,8 +4,8 @@
 
 The receiver is a process of its own on loopback (node). Throughput is that of a backlog: texts are sent while their
 webhook is paused, then it is resumed. axios posts the same bodies from memory, unsigned and four at a time. Latency is
-from the request that sends a text to the arrival of its event, at 1,000 texts a second. Then the same with a dead receiver
-(nobody listens) as another webhook beside it. Needs node and npm.
+from the request that sends a text to the arrival of its event, at 1,000 texts a second. Then the same with a dead
+receiver (nobody listens) as another webhook beside it. Needs node and npm.
 """
 
 from __future__ import annotations
