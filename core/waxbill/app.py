@@ -20,6 +20,7 @@ from .api import (
     chats,
     chatting,
     contacts,
+    dashboard,
     debug,
     deliveries,
     files,
@@ -86,11 +87,13 @@ AREAS = [
     media.area,
     files.area,
     observability.area,
+    observability.inside,
     debug.area,
     deliveries.area,
     streams.area,
     guard.area,
     reference.area,
+    dashboard.area,
 ]
 
 

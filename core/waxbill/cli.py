@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from . import __version__
-from .masking import Mask, MaskedLines, mask_text
-from .settings import Row, SettingError, Settings
+from .masking import Mask, MaskedLines
+from .settings import SettingError, Settings
 
 if TYPE_CHECKING:
     import argparse
@@ -185,15 +185,6 @@ def _openapi(settings: Settings) -> int:
     return 0
 
 
-def _shown(row: Row) -> str:
-    if row.secret:
-        return "***" if row.value else ""
-    if isinstance(row.value, tuple):
-        hides = row.name.endswith("_HEADERS")  # their values are often tokens
-        return ",".join(f"{part.partition(':')[0]}:***" if hides else part for part in row.value)
-    return str(row.value).lower() if isinstance(row.value, bool) else mask_text(str(row.value))
-
-
 def _settings(settings: Settings, *, as_json: bool) -> int:
     _load(settings)
     rows = settings.table()
@@ -204,7 +195,7 @@ def _settings(settings: Settings, *, as_json: bool) -> int:
                 "aliases": list(row.aliases),
                 "type": row.type,
                 "default": str(row.default),
-                "value": _shown(row),
+                "value": row.shown(),
                 "source": row.source,
                 "meaning": row.meaning,
             }
@@ -212,7 +203,7 @@ def _settings(settings: Settings, *, as_json: bool) -> int:
         ]
         print(json.dumps(table, indent=2))
         return 0
-    _print_table(["SETTING", "VALUE", "FROM", "MEANING"], [[r.name, _shown(r), r.source, r.meaning] for r in rows])
+    _print_table(["SETTING", "VALUE", "FROM", "MEANING"], [[r.name, r.shown(), r.source, r.meaning] for r in rows])
     return 0
 
 

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, NewType, TypeVar
 
 import msgspec
 
+from .masking import mask_text
+
 #: Text that is never shown: its value is masked wherever settings are printed.
 Secret = NewType("Secret", str)
 
@@ -47,6 +49,16 @@ class Row(msgspec.Struct, frozen=True):
     value: Any
     source: str
     secret: bool
+
+    def shown(self, value: Any = ...) -> str:
+        """A value (the one in force) as it is written in the environment; ``***`` for a secret that is set."""
+        value = self.value if value is ... else value
+        if self.secret:
+            return "***" if value else ""
+        if isinstance(value, tuple):
+            hides = self.name.endswith("_HEADERS")  # their values are often tokens
+            return ",".join(f"{part.partition(':')[0]}:***" if hides else part for part in value)
+        return str(value).lower() if isinstance(value, bool) else mask_text(str(value))
 
 
 class CoreSettings(msgspec.Struct, frozen=True):
@@ -197,6 +209,19 @@ class CoreSettings(msgspec.Struct, frozen=True):
     swagger_password: Annotated[
         Secret, Setting("WHATSAPP_SWAGGER_PASSWORD", meaning="Password for it; empty: none is asked for.")
     ] = Secret("")
+
+    dashboard_enabled: Annotated[bool, Setting("WAHA_DASHBOARD_ENABLED", meaning="Serve the dashboard.")] = True
+    dashboard_username: Annotated[str, Setting("WAHA_DASHBOARD_USERNAME", meaning="User name for it.")] = "admin"
+    dashboard_password: Annotated[
+        Secret,
+        Setting("WAHA_DASHBOARD_PASSWORD", meaning="Password for it; empty: it asks for the API key where one is set."),
+    ] = Secret("")
+    dashboard_no_password: Annotated[
+        bool,
+        Setting(
+            "WAHA_DASHBOARD_NO_PASSWORD", meaning="No password of its own: it asks for the API key where one is set."
+        ),
+    ] = False
 
     # -- what is kept
     store_dir: Annotated[

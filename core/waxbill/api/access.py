@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..limits import Rate, source
 from ..model.errors import BadRequest, Forbidden, Unauthorized
 from ..settings import SettingError
+from .login import Logins
 
 if TYPE_CHECKING:
     import falcon
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..store import Store
     from .operation import Operation
 
-#: Where a request notes whose it is: the id of a key, or ``server`` for the server's own.
+#: Where a request notes whose it is: the id of a key, ``server`` for the server's own, or ``dashboard``.
 _CALLER = "waxbill.caller"
 
 log = logging.getLogger("waxbill")
@@ -69,6 +70,8 @@ class Access:
         if core.profile == "public" and not self.required:
             raise SettingError("WAXBILL_PROFILE is public, so a key is needed: set WAHA_API_KEY.")
         self._rate = Rate(core.rate_limit, max(10, core.rate_limit // 6)) if core.rate_limit else None
+        #: Who is logged in to the dashboard, and may do from there what the key allows that was given.
+        self.logins = Logins(core, self)
 
     @property
     def required(self) -> bool:
@@ -114,6 +117,10 @@ class Access:
             if key is not None:
                 request.env[_CALLER] = key.id
                 return None if key.admin else key
+        visitor = self.logins.find(request)
+        if visitor is not None:
+            request.env[_CALLER] = visitor.key.id if visitor.key else "dashboard"
+            return visitor.key
         if any(path.fullmatch(request.path) for path in self._open_paths):
             return None
         raise Unauthorized

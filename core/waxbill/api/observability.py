@@ -5,6 +5,7 @@ import signal
 import time
 from typing import Any
 
+from .. import __version__
 from ..model.server import (
     PingResponse,
     ServerStatusResponse,
@@ -13,14 +14,36 @@ from ..model.server import (
     WAHAEnvironment,
     WorkerInfo,
 )
-from ..model.wire import Request
+from ..model.wire import Answer, Request
 from .operation import Area, Call, Reply, encode
 
 area = Area("🔍 Observability")
+inside = Area("🧩 Inside", prefix="/api/waxbill")
 
 
 class EnvironmentQuery(Request):
     all: bool | None = False
+
+
+class SettingInForce(Answer):
+    """A setting as it is now; secrets are masked. ``source`` is the variable that set it, or ``default``."""
+
+    name: str
+    value: str
+    default: str
+    source: str
+    type: str
+    meaning: str
+
+
+class InstalledPlugin(Answer):
+    """A plugin: ``state`` is loaded, disabled or failed; ``error`` what it raised last."""
+
+    name: str
+    distribution: str
+    state: str
+    error: str
+    hooks: list[str]
 
 
 @area.get("/ping", scope="open")
@@ -71,3 +94,34 @@ def stop_server(call: Call, body: StopRequest) -> StopResponse:
     kill = signal.SIGKILL if body.force else signal.SIGTERM
     call.server.clock.call_later(1.0, lambda: os.kill(os.getpid(), kill))
     return StopResponse(stopping=True)
+
+
+@inside.get("/settings", scope="admin")
+def list_settings(call: Call) -> list[SettingInForce]:
+    """List the settings with their values, secrets masked."""
+    return [
+        SettingInForce(
+            name=row.name,
+            value=row.shown(),
+            default="" if row.secret else row.shown(row.default),
+            source=row.source,
+            type=row.type,
+            meaning=row.meaning,
+        )
+        for row in call.server.settings.table()
+    ]
+
+
+@inside.get("/plugins", scope="admin")
+def list_plugins(call: Call) -> list[InstalledPlugin]:
+    """List the plugins, what they implement, and what went wrong in them."""
+    return [
+        InstalledPlugin(
+            name=plugin.name,
+            distribution=plugin.entry.info.stem if plugin.entry else f"waxbill-{__version__}",
+            state=plugin.state,
+            error=plugin.error,
+            hooks=plugin.hooks,
+        )
+        for plugin in call.server.plugins.installed
+    ]

@@ -26,7 +26,7 @@ _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>waxbill API</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="/-assets/swagger-ui.css"></head>
-<body><div id="reference"></div>
+<body><a href="/dashboard">Dashboard</a><div id="reference"></div>
 <script src="/-assets/swagger-ui-bundle.js"></script><script src="/-assets/start.js"></script></body></html>
 """
 _START = """SwaggerUIBundle({url: "/-json", dom_id: "#reference", deepLinking: true, docExpansion: "none",
@@ -60,7 +60,10 @@ def _admit(call: Call) -> None:
 
 @area.get("/", scope="open", waits=True, hidden=True)
 def get_page(call: Call) -> Reply:
-    """Show the API, to read and to try."""
+    """Show the API, to read and to try; the dashboard where that is switched off."""
+    core = call.server.settings.core
+    if core.dashboard_enabled and not core.swagger_enabled:
+        return Reply(status=302, headers={"Location": "/dashboard"})
     _admit(call)
     page = _PAGE if _asset("swagger-ui-bundle.js") else _plain_page(call.server)
     return Reply(page.encode(), "text/html; charset=utf-8", headers={"Content-Security-Policy": _CSP})

@@ -3,5 +3,6 @@
 from .groups import area as groups
 from .messages import area as messages
 from .people import area as people
+from .reading import area as reading
 
-AREAS = [messages, people, groups]
+AREAS = [messages, people, groups, reading]

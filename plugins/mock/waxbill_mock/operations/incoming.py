@@ -13,8 +13,8 @@ from waxbill.model.media import File
 
 from ..account.content import Content, Media
 from ..account.identity import person
-from ..account.messages import Message
-from ..account.reactions import votes
+from ..account.messages import Message, Page
+from ..account.reactions import Reaction, Vote, reactions, votes
 from .base import Base
 from .chats import ChatOperations
 from .presence import PresenceOperations
@@ -150,6 +150,19 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
             raise Unprocessable(f"Message '{message[:120]}' is no poll.")
         cast = votes(self.host.store.read(), self.me.id, found.id)
         return {option: [vote.who for vote in cast if option in vote.options] for option in poll.options}
+
+    def answers(self, chat: str, limit: int, offset: int) -> list[tuple[str, list[Reaction], list[Vote]]]:
+        """The reactions and votes to messages of a chat, newest first; only of those that got any."""
+        db = self.host.store.read()
+        found = []
+        for message in self.messages.page(db, Page(chat=person(chat), limit=limit, offset=offset), self._now_ms()):
+            answers = (
+                reactions(db, self.me.id, message.id) if message.reacted else [],
+                votes(db, self.me.id, message.id) if message.kind == "poll" else [],
+            )
+            if any(answers):
+                found.append((self._dialect.message_id(self.me, message), *answers))
+        return found
 
     def know(
         self, contact: str, *, name: str | None, push_name: str | None, about: str | None, picture: File | None
