@@ -47,6 +47,9 @@ def test_wheels_carry_what_they_need_and_nothing_else(wheels: Path) -> None:
         assert f"{package}/py.typed" in names
         assert not any("test_" in name or name.endswith(".pyc") for name in names)
     assert "waxbill/assets/swagger-ui-bundle.js.gz" in contents["waxbill"]
+    page = {name for name in contents["waxbill"] if name.startswith("waxbill/dashboard/")}
+    written = (ROOT / "core/waxbill/dashboard").iterdir()
+    assert page == {f"waxbill/dashboard/{path.name}.gz" for path in written}
     assert sum(path.stat().st_size for path in wheels.glob("*.whl")) < 2 * 1024 * 1024
 
 
@@ -66,6 +69,8 @@ def test_wheels_from_a_folder_install_and_serve(
     server.wait_for_status("s", "WORKING")
     assert server.post("/api/sendText", {"session": "s", "chatId": "49301234567", "text": "x"}).status == 201
     assert server.get("/-assets/swagger-ui.css").status == 200
+    assert server.get("/dashboard").text.startswith("<!doctype html>")
+    assert "export" in server.get("/dashboard/-/api.js").text
     assert (
         "psutil"
         not in subprocess.run([environment / "bin/pip", "list"], capture_output=True, text=True, check=True).stdout
