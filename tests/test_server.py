@@ -329,7 +329,8 @@ def test_the_reference_can_have_a_password_or_be_off(serve: Serve, tmp_path: Pat
     given = base64.b64encode(b"admin:pass").decode()
     assert server.get("/", headers={"Authorization": f"Basic {given}"}).status == 200
     off = serve(tmp_path / "off", WHATSAPP_SWAGGER_ENABLED="false") if (tmp_path / "off").mkdir() is None else server
-    assert off.get("/").status == 404
+    assert off.get("/-json").status == 404
+    assert off.get("/").headers["location"] == "/dashboard"
 
 
 # -- the monitor
