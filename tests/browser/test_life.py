@@ -359,3 +359,10 @@ def test_messages_in_a_storm_of_kills_are_told_once(drive: Drive, whatsapp: Stan
     eventually(lambda: len(told(receiver, "message")) >= len(wanted))
     assert sorted(payload["body"] for payload in told(receiver, "message")) == sorted(wanted)
     assert all(payload["from"] == PEER for payload in told(receiver, "message"))
+
+
+def test_a_trace_of_the_browser(drive: Drive) -> None:
+    server = drive(WAHA_DEBUG_MODE="true")
+    answer = server.get("/api/server/debug/browser/trace/one?seconds=1", timeout_seconds=60)
+    assert answer.status == 200, answer.text[:300]
+    assert answer.json()["traceEvents"]

@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.long]
 #: What the browser has, although WAHA's own engine on WA-JS has it not: WA-JS can.
 MORE = {
     "POST /api/sendList",
+    "POST /api/send/link-custom-preview",
     "POST /api/{session}/events",
     "GET /api/{session}/new-message-id",
     "POST /api/{session}/status/delete",
@@ -51,15 +52,14 @@ REFUSED = {
     "POST /api/{session}/auth/passkey",
     "GET /api/{session}/auth/passkey/confirmation",
     "POST /api/{session}/auth/passkey/confirm",
-    "GET /api/server/debug/browser/trace/{session}",
 }
 
 
 class Played:
     """The simulator's control operations, played on the stand-in's phone."""
 
-    def __init__(self, phone: Phone) -> None:
-        self.phone = phone
+    def __init__(self, phone: Phone, receiver: Receiver) -> None:
+        self.phone, self.receiver = phone, receiver
 
     def __call__(self, path: str, body: Any) -> Any:
         parts = path.removeprefix(f"{CONTROL}/").split("/")
@@ -99,7 +99,9 @@ class Played:
         return self.phone.presence(chatId, typing={"typing": "composing"}[presence])
 
     def calls(self, by: str) -> Any:
-        return {"id": self.phone.call(by)}
+        call = self.phone.call(by)
+        self.receiver.wait_for(lambda event: event["event"] == "call.received" and event["payload"]["id"] == call, 60)
+        return {"id": call}
 
     def calls_accept(self, call: str, **_: Any) -> Any:
         return self.phone.hang_up(call)
@@ -173,7 +175,7 @@ class Walk:
 
     def __init__(self, server: ServerProcess, phone: Phone, receiver: Receiver) -> None:
         self.server, self.phone, self.receiver = server, phone, receiver
-        self.play = Played(phone)
+        self.play = Played(phone, receiver)
         self.answers: dict[str, list[Any]] = {}
 
     def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:

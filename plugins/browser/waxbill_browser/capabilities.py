@@ -6,11 +6,11 @@ with the methods that are really there.
 
 from __future__ import annotations
 
-#: What WA-JS has no call for answers 501, as WAHA does for an engine without it: link previews of one's own, buttons,
-#: votes, passkeys, the directory of channels by view, three group settings that can only be read.
+#: What WA-JS has no call for answers 501, as WAHA does for an engine without it: buttons, votes, passkeys, the search
+#: of channels by view, limits of the account, three group settings that can only be read.
 OPERATIONS = frozenset(
     {
-        "add_participants", "approve_join_requests", "archive_chat", "block_contact", "check_exists",
+        "add_participants", "approve_join_requests", "archive_chat", "block_contact", "browser_trace", "check_exists",
         "clear_messages", "count_groups", "count_lids", "create_channel", "create_group", "create_label",
         "delete_channel", "delete_chat", "delete_group", "delete_group_picture", "delete_label",
         "delete_message", "delete_profile_picture", "delete_status", "demote_participants", "edit_message",
@@ -25,7 +25,8 @@ OPERATIONS = frozenset(
         "new_message_id", "pin_message", "preview_channel_messages", "promote_participants", "qr_value",
         "read_messages", "refresh_groups", "reject_call", "reject_join_requests", "remove_participants",
         "request_code", "revoke_invite_code", "screenshot", "search_channels_by_text", "send_contact_vcard",
-        "send_event", "send_file", "send_image", "send_image_status", "send_list", "send_location",
+        "send_event", "send_file", "send_image", "send_image_status", "send_link_custom_preview", "send_list",
+        "send_location",
         "send_poll", "send_seen", "send_sticker", "send_text", "send_text_status", "send_video",
         "send_video_status", "send_voice", "send_voice_status", "set_chat_labels", "set_group_description",
         "set_group_picture", "set_group_subject", "set_info_admins_only", "set_messages_admins_only",

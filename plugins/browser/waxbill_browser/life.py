@@ -591,7 +591,7 @@ class Life:
         if self._stopping:
             raise _Stopped
         self._attempts += 1
-        most = int(self._host.settings.environment.get("MAX_RECONNECT_ATTEMPTS", 2))
+        most = self._host.settings.core.max_reconnect_attempts
         if self._attempts > most:
             self._host.fail(f"{reason[:1].upper()}{reason[1:]}; {most} new attempts did not help.")
             raise _Stopped

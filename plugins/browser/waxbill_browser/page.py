@@ -7,6 +7,8 @@ import contextlib
 import itertools
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -41,6 +43,8 @@ class Page:
         self._context = 0
         self._files = itertools.count(1)
         self._proxy: tuple[str, str] | None = None
+        self._trace = ""
+        self._traced = threading.Event()
         self.devtools = DevTools(address, self._take, lambda: on_event("gone"))
 
     def prepare(self, wajs: str, *, device_name: str | None, time_zone: str, proxy: tuple[str, str] | None) -> None:
@@ -157,6 +161,23 @@ class Page:
         self.devtools.call("Network.enable", maxTotalBufferSize=0, maxResourceBufferSize=0)
         self.devtools.call("Network.setBlockedURLs", urls=list(PICTURES) if block else [])
 
+    def trace(self, seconds: float, categories: list[str], into: BinaryIO) -> None:
+        """Writes what the browser does for some seconds, in Chromium's trace format; one trace at a time."""
+        self._traced.clear()
+        config = {"includedCategories": [each for each in categories if each != "*"]}
+        self.devtools.call("Tracing.start", transferMode="ReturnAsStream", traceConfig=config)
+        time.sleep(seconds)
+        self.devtools.call("Tracing.end")
+        if not self._traced.wait(30):
+            raise TimedOut("the trace did not end")
+        while True:
+            piece = self.devtools.call("IO.read", handle=self._trace, size=PIECE_BYTES)
+            data = piece["data"]
+            into.write(base64.b64decode(data) if piece.get("base64Encoded") else data.encode())
+            if piece["eof"]:
+                break
+        self.devtools.call("IO.close", handle=self._trace)
+
     # -- events of the browser
 
     def _take(self, method: str, parameters: dict[str, Any]) -> None:
@@ -170,6 +191,9 @@ class Page:
             self._context = 0
         elif method == "Page.javascriptDialogOpening":
             self.devtools.send("Page.handleJavaScriptDialog", accept=True)
+        elif method == "Tracing.tracingComplete":
+            self._trace = parameters["stream"]
+            self._traced.set()
         elif method == "Fetch.requestPaused":
             self.devtools.send("Fetch.continueRequest", requestId=parameters["requestId"])
         elif method == "Fetch.authRequired" and self._proxy is not None:

@@ -24,7 +24,14 @@ from ..shapes import messages as shapes
 if TYPE_CHECKING:
     from ..settings import BrowserSettings
 
-_NOT_FOUND = ("msg_not_found", "chat_not_found", "group_not_found", "label_not_exist", "canot_get_label_error")
+_NOT_FOUND = (
+    "msg_not_found",
+    "call_not_found",
+    "chat_not_found",
+    "group_not_found",
+    "label_not_exist",
+    "canot_get_label_error",
+)
 _UNPROCESSABLE = ("too_large", "no_file", "message_not_contains_media")
 
 

@@ -266,8 +266,8 @@ class Groups(Contacts):
         page = found["page"]
         return ChannelListResult(
             page=ChannelPagination(
-                startCursor=request.startCursor or None,
-                endCursor=page.get("endCursor"),
+                startCursor=request.startCursor or "",
+                endCursor=page.get("endCursor") or "",
                 hasNextPage=bool(page.get("hasNextPage")),
                 hasPreviousPage=bool(request.startCursor),
             ),

@@ -35,3 +35,12 @@ class Pairing(Base):
     def screenshot(self) -> tuple[str, bytes]:
         with self.page(LOADING, PAIRING, AT_WORK) as page:
             return "image/png", page.screenshot()
+
+    def browser_trace(self, seconds: int, categories: list[str]) -> bytes:
+        path, file = self.host.files.scratch()
+        try:
+            with file, self.page(LOADING, PAIRING, AT_WORK) as page:
+                page.trace(seconds, categories, file)
+            return path.read_bytes()
+        finally:
+            path.unlink(missing_ok=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         MessageFileRequest,
         MessageForwardRequest,
         MessageImageRequest,
+        MessageLinkCustomPreviewRequest,
         MessageLocationRequest,
         MessagePollRequest,
         MessageReactionRequest,
@@ -54,6 +55,23 @@ class Sending(Base):
 
     def send_text(self, request: MessageTextRequest) -> Any:
         return self._send("sendText", request, text=request.text, linkPreview=bool(request.linkPreview))
+
+    def send_link_custom_preview(self, request: MessageLinkCustomPreviewRequest) -> Any:
+        shown = request.preview
+        if shown.url not in request.text:
+            raise Unprocessable(f"text must contain preview.url ({shown.url[:200]}): the preview belongs to that link.")
+        preview: dict[str, Any] = {"url": shown.url, "title": shown.title, "description": shown.description}
+        if shown.image is None:
+            return self._send("sendText", request, text=request.text, preview=preview)
+        taken = self.host.files.take(url=shown.image.url, data=shown.image.data)
+        try:
+            if not taken.mimetype.startswith("image/"):
+                raise Unprocessable(f"preview.image must be a picture, not {taken.mimetype}.")
+            with self.page() as page, self.handed_in(page, taken) as file:
+                preview["file"] = file
+                return self._send("sendText", request, text=request.text, preview=preview)
+        finally:
+            taken.path.unlink(missing_ok=True)
 
     def send_location(self, request: MessageLocationRequest) -> Any:
         if not (-90 <= request.latitude <= 90 and -180 <= request.longitude <= 180):

@@ -51,7 +51,7 @@ function sameChat(one, other) {
   return twin !== null && id(twin) === other;
 }
 
-async function options(chatModel, { mentions, quotedId, key: wanted, linkPreview }) {
+async function options(chatModel, { mentions, quotedId, key: wanted, linkPreview, preview }) {
   const made = await newKey(chatModel, wanted);
   remember(made.id);
   const found = {
@@ -59,7 +59,7 @@ async function options(chatModel, { mentions, quotedId, key: wanted, linkPreview
     markIsRead: false,
     waitForAck: true,
     detectMentioned: false,
-    linkPreview: linkPreview ?? false,
+    linkPreview: preview ? await previewOf(preview) : (linkPreview ?? false),
   };
   if (mentions?.length) found.mentionedList = await mentioned(chatModel, mentions);
   if (quotedId) {
@@ -68,6 +68,18 @@ async function options(chatModel, { mentions, quotedId, key: wanted, linkPreview
     if (model) found.quotedMsg = model;
   }
   return found;
+}
+
+// A preview of the caller's own, with a small picture as WhatsApp has it.
+async function previewOf({ url, title, description, file }) {
+  const shown = { title, description: description ?? '', canonicalUrl: url, matchedText: url, richPreviewType: 0, doNotPlayInline: true };
+  if (!file) return shown;
+  const picture = await createImageBitmap(takeFile(file), { resizeWidth: 140, resizeQuality: 'medium' });
+  const canvas = new OffscreenCanvas(picture.width, Math.min(picture.height, 280));
+  canvas.getContext('2d').drawImage(picture, 0, 0);
+  picture.close();
+  const dataUrl = await readWhole(await canvas.convertToBlob({ type: 'image/jpeg', quality: 0.8 }));
+  return { ...shown, thumbnail: dataUrl.slice(dataUrl.indexOf(',') + 1) };
 }
 
 async function mentioned(chatModel, people) {
