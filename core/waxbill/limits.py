@@ -24,7 +24,10 @@ def source(address: str) -> str:
     """Who an address is for counting: one IPv4 address, or the network that one customer has of IPv6."""
     if ":" not in address:
         return address
-    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    try:
+        packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    except (OSError, ValueError):  # a proxy says so
+        return address[:64]
     mapped = packed[:12] == bytes(10) + b"\xff\xff"
     return socket.inet_ntoa(packed[12:]) if mapped else packed[:8].hex()
 

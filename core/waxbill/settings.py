@@ -503,7 +503,10 @@ def read_env_file(path: Path) -> dict[str, str]:
         return {}
     from dotenv import dotenv_values  # 0.6 MB, only where there is such a file
 
-    return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    try:
+        return {name: value for name, value in dotenv_values(path).items() if value is not None}
+    except UnicodeDecodeError as error:
+        raise SettingError(f"{path} is not UTF-8 text ({error}). Save it as UTF-8.") from None
 
 
 def _declared(kind: type[msgspec.Struct]) -> Iterator[tuple[str, Any, Setting, Any]]:
@@ -606,7 +609,7 @@ class Settings:
                 try:
                     return _parse(name, text, bare, declaration), where
                 except ValueError:
-                    shown = "***" if bare is Secret else repr(text)
+                    shown = "***" if bare is Secret else repr(text[:80])
                     raise SettingError(
                         f"{name} is {shown}, but must be {_allowed(bare, declaration)}. {declaration.meaning}"
                     ) from None

@@ -1,1 +1,1 @@
-"""Fuzzing: hostile input by the million. Short among the tests, as long as you like with ``python -m tests.fuzz``."""
+"""Fuzzing: hostile input by the million. Short in the test command, long with ``python -m tests.fuzz``."""

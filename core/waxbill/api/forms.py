@@ -28,6 +28,8 @@ def read_form(req: falcon.Request, kind: Any, files: Files) -> Any:
 
     Uploads that no handler takes are removed when the request has been answered: see ``Files.uploads``.
     """
+    if not req.content_length:
+        raise BadRequest("The form is empty: it has no body.")
     values: dict[str, Any] = {}
     try:
         for part in _handler.deserialize(req.bounded_stream, req.content_type, req.content_length):

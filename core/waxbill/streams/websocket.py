@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import h11
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import Connection as Protocol
 from wsproto.events import (
@@ -31,7 +32,10 @@ _PONG = b"\x8a\x80"
 def handshake(headers: Iterable[tuple[bytes, bytes]], path: str) -> bytes:
     """The answer that opens a WebSocket; raises ProtocolError for a request that is no handshake."""
     protocol = WSConnection(ConnectionType.SERVER)
-    protocol.initiate_upgrade_connection(list(headers), path)
+    try:
+        protocol.initiate_upgrade_connection(list(headers), path)
+    except h11.ProtocolError as error:  # no Host, say, which HTTP/1.0 may leave out
+        raise ProtocolError(str(error)) from None
     list(protocol.events())
     return protocol.send(AcceptConnection())
 
