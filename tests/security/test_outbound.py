@@ -306,6 +306,7 @@ MAY = {
     "waxbill/streams/connection.py": "serves clients that came",
     "waxbill/api/streams.py": "hands clients on that came",
     "waxbill/api/operation.py": "hands clients on that came",
+    "waxbill/health.py": "the command line asks the server of this machine",
     "waxbill/remote.py": "the command line asks the server of this machine",
     "waxbill/media/fetch.py": "HTTP over a connection of the guard's",
     "waxbill/delivery/http.py": "HTTP over a connection of the guard's, or to the operator's proxy",
