@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from msgspec import inspect
 
 from waxbill.api.operation import Operation
+from waxbill_mock.rules import Faults
 
 from .contract.scenario import ANA, BO, PNG, Scenario
 from .simulating import ENGINES, Simulator
@@ -21,7 +22,9 @@ from .simulating import ENGINES, Simulator
 #: What WhatsApp itself refuses is answered with 500 by WAHA, under these names.
 REFUSALS = {"forbidden", "not-authorized", "not-acceptable", "item-not-found", "not-allowed"}
 #: These end the server or wait for a long time.
-LEFT_OUT = {"stop_server", "profile_cpu", "delete_session", "logout_session", "logout_named", "stop_named"}
+LEFT_OUT = {"stop_server", "profile_cpu", "delete_session", "logout_session", "logout_named", "stop_named", "outbox"}
+#: These would leave nothing to make requests about.
+LEFT_OUT |= {"reset", "reset_session", "restore"}
 
 TEXTS = st.one_of(
     st.sampled_from(
@@ -192,10 +195,7 @@ def _answers_well(simulator: Simulator, operation: Operation, data: st.DataObjec
         operation.method, path, body=body, params=query, headers={"Content-Type": "application/json"}
     )
     simulator.server.clock.run_due()
-    session = simulator.server.sessions.get("s")
-    if session.status != "WORKING":  # the request may have stopped or restarted it
-        simulator.server.sessions.start("s")
-        simulator.run_until(lambda: session.status == "WORKING")
+    _tidy(simulator)
     if answer.status_code == 500:
         assert answer.json["exception"]["name"] in REFUSALS, f"{operation.method} {path} {body!r}: {answer.text[:2000]}"
     assert answer.status_code < 600
@@ -203,6 +203,18 @@ def _answers_well(simulator: Simulator, operation: Operation, data: st.DataObjec
         assert all(isinstance(fault, str) and fault for fault in answer.json["message"])
     incoming = simulator.server.settings.core.store_dir / "incoming"
     assert not incoming.exists() or list(incoming.iterdir()) == [], f"{operation.name} left a file behind"
+
+
+def _tidy(simulator: Simulator) -> None:
+    """Ends what the request may have caused: a session that stopped, faults, a time that stands still."""
+    sessions = simulator.server.sessions
+    driver: Any = sessions.driver
+    session = sessions.get("s")
+    driver.change_rules("s", session.account, lambda rules: setattr(rules, "faults", Faults()))
+    driver.world.real_time()
+    if session.status != "WORKING":
+        sessions.restart("s")
+        simulator.run_until(lambda: session.status == "WORKING")
 
 
 def _as_text(value: Any) -> Any:
@@ -214,7 +226,7 @@ def _as_text(value: Any) -> Any:
 def _operations(simulator: Simulator) -> list[Operation]:
     return [
         operation
-        for area in simulator.server.areas
+        for area in simulator.server.all_areas()
         for operation in area.operations
         if operation.name not in LEFT_OUT and not operation.hidden
     ]

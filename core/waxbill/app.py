@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
+import threading
 import time
 import traceback
 from datetime import UTC, datetime
@@ -40,7 +42,7 @@ from .api import (
 )
 from .api import sessions as sessions_api
 from .api.access import Access, generated_digest
-from .api.operation import Area, LoopThread, encode, preflight, resources
+from .api.operation import Area, LateAreas, LoopThread, Parked, encode, preflight, resources
 from .api.router import Router
 from .apikeys import ApiKeys
 from .apps import Apps
@@ -129,7 +131,7 @@ class Server:
         self.sessions.files = self.files
         self.api_keys = ApiKeys(self.store, self.sessions)
         self.access = Access(core, self.api_keys, generated_digest(self.store, core))
-        self.sessions.events = Events(self.store, self.outbox, self.hub, plugins, self.environment)
+        self.sessions.events = Events(self.store, self.clock, self.outbox, self.hub, plugins, self.environment)
         #: How fast messages may leave; None: as fast as they come.
         self.pace = Pace(core) if core.sends_per_minute else None
         self.audit = Audit(self.store, core.audit_keep) if core.audit_keep else None
@@ -143,6 +145,11 @@ class Server:
         self.application: Any = None
         #: The operations that are served, by area; plugins add theirs when the application is made.
         self.areas = list(AREAS)
+        #: Those of them that no request has asked for yet.
+        self.late_areas: list[LateAreas] = []
+        #: What the request that runs in the loop now has waited for; None for all but those that were parked.
+        self.resumed: Parked | None = None
+        self._bringing_in = threading.Lock()
         self.fixed_headers = {
             "X-Waxbill-Driver": self.spec.name if self.spec else "none",
             "Access-Control-Allow-Origin": "*",
@@ -224,6 +231,24 @@ class Server:
             "free_mb": free.f_bavail * free.f_frsize // 1024 // 1024,
         }
 
+    def bring_in(self, late: LateAreas, router: Router) -> None:
+        """Imports late areas and adds their routes; raises what they answer instead."""
+        areas = late.load()
+        with self._bringing_in:
+            if late in self.late_areas:
+                for path, resource in resources(self, areas).items():
+                    router.add_route(path, resource)
+                self.areas += areas
+                self.late_areas = [other for other in self.late_areas if other is not late]
+
+    def all_areas(self) -> list[Area]:
+        """The areas that are served, with late ones; those that a request would not get are left out."""
+        found = list(self.areas)
+        for late in self.late_areas:
+            with contextlib.suppress(WahaError):
+                found += late.load()
+        return found
+
     def start(self) -> None:
         """Loads the sessions, takes up the deliveries that were left, starts the sessions that ran before."""
         self.files.clean()
@@ -254,17 +279,19 @@ class Server:
 
 def create_app(server: Server) -> falcon.App[Any, Any]:
     """The WSGI application of a server: WAHA's API and what plugins add."""
-    app: falcon.App[Any, Any] = falcon.App(router=Router())
+    router = Router()
+    app: falcon.App[Any, Any] = falcon.App(router=router)
     server.application = app
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True
     app.resp_options.xml_error_serialization = False
     for added in server.plugins.call("waxbill_routes", app=app, server=server):
-        server.areas += [added] if isinstance(added, Area) else added
+        for area in added if isinstance(added, list) else [added]:
+            (server.late_areas if isinstance(area, LateAreas) else server.areas).append(area)
     for path, resource in resources(server, server.areas).items():
         app.add_route(path, resource)
-    app.add_sink(_unknown(server))
+    app.add_sink(_elsewhere(server, router))
     unexpected = _unexpected(server)
     app.add_error_handler(WahaError, _answer_error)
     app.add_error_handler(falcon.HTTPError, _answer_falcon_error)
@@ -272,14 +299,24 @@ def create_app(server: Server) -> falcon.App[Any, Any]:
     return app
 
 
-def _unknown(server: Server) -> Any:
-    """Paths and methods that don't exist: 404 as WAHA says it; the preflight of browsers: 204."""
+def _elsewhere(server: Server, router: Router) -> Any:
+    """Paths that are not there yet: late areas come in with their first request. Paths and methods that don't exist:
+    404 as WAHA says it; the preflight of browsers: 204."""
 
     def sink(req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_headers(server.fixed_headers)
         if req.method == "OPTIONS":
             preflight(server, req, resp)
             return
+        for late in server.late_areas:
+            if req.path.startswith(late.prefix):
+                server.access.caller(req)
+                server.bring_in(late, router)
+                found = router.find(req.path, req)
+                if found is not None:
+                    _, responders, fields, _ = found
+                    responders[req.method](req, resp, **fields)
+                    return
         raise NotFound(f"Cannot {req.method} {req.path}")
 
     return sink

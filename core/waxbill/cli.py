@@ -179,7 +179,7 @@ def _openapi(settings: Settings) -> int:
         server = Server(apart, _load(apart))
         try:
             create_app(server)
-            print(json.dumps(document(server.areas, PAYLOADS, "/"), ensure_ascii=False))
+            print(json.dumps(document(server.all_areas(), PAYLOADS, "/"), ensure_ascii=False))
         finally:
             server.close()
     return 0

@@ -27,10 +27,17 @@ class Timer:
         self.action = None
 
 
+def now_ms() -> int:
+    """Unix ms."""
+    return time.time_ns() // 1_000_000
+
+
 class Clock:
     """Timers by the monotonic clock. Any thread may set one; one thread at a time may call ``run_due``."""
 
     def __init__(self) -> None:
+        #: What time it is on WhatsApp: events and statuses carry it. A driver that simulates time puts its own here.
+        self.now_ms: Callable[[], int] = now_ms
         self._lock = threading.Lock()
         self._heap: list[tuple[float, int, Timer]] = []
         self._count = itertools.count()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from .model import ids
 from .model.server import WAHAEnvironment, WorkerInfo
 
 if TYPE_CHECKING:
+    from .clock import Clock
     from .delivery.outbox import Outbox
     from .plugins import Plugins
     from .sessions import Session
@@ -46,9 +46,16 @@ class Events:
     """Takes events, puts them into the outbox and tells those who listen live. Any thread may emit."""
 
     def __init__(
-        self, store: Store, outbox: Outbox, hub: Hub, plugins: Plugins, environment: Callable[[], WAHAEnvironment]
+        self,
+        store: Store,
+        clock: Clock,
+        outbox: Outbox,
+        hub: Hub,
+        plugins: Plugins,
+        environment: Callable[[], WAHAEnvironment],
     ) -> None:
         self._store = store
+        self._clock = clock
         self._outbox = outbox
         self._hub = hub
         self._plugins = plugins
@@ -73,7 +80,7 @@ class Events:
         environment = self._environment()
         envelope = {
             "id": ids.new_event_id(),
-            "timestamp": time.time_ns() // 1_000_000,
+            "timestamp": self._clock.now_ms(),
             "event": event,
             "session": session.name,
             "metadata": session.config.metadata or {},

@@ -217,7 +217,8 @@ def waxbill_routes(app: falcon.App[Any, Any], server: Server) -> Any:
 
     Called once, while the app is built. Return one ``waxbill.api.operation.Area`` (or a list of them), whose operations
     get key checks, validation, error answers and a place in the OpenAPI document; or add plain Falcon routes to ``app``
-    and return None::
+    and return None. Operations that few servers are asked for can be given as ``LateAreas``, imported with the first
+    request for one::
 
         area = Area("Shout", prefix="/api/waxbill/shout")
 

@@ -28,7 +28,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
-from .api.operation import HandOver, NeedsThread, encode, too_large
+from .api.operation import HandOver, NeedsThread, Parked, encode, too_large
 from .intake import HEAD_BYTES, Intake, Parser, RequestTimeout
 from .limits import source
 from .model.errors import Unavailable, WahaError
@@ -94,6 +94,9 @@ class _Channel(HTTPChannel):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.sendbuf_len = min(self.sendbuf_len, _PIECE_BYTES)
+
+    #: What its request waits for, or has waited for.
+    parked: Parked | None = None
 
     def write_soon(self, data: Any) -> int:
         if not data or not isinstance(data, bytes) or not self.server.loop.in_loop():
@@ -327,6 +330,7 @@ class Loop:
         self.server = server
         self.in_loop = server.in_loop
         self._ready: deque[_Channel] = deque()
+        self._parked: dict[Parked, _Channel] = {}
         self._threads = _Threads(core.threads)
         self._stopping = False
         #: Those whose request waits for its turn.
@@ -412,12 +416,17 @@ class Loop:
         channels = list(self._ready)
         self._ready.clear()
         answered: list[_Channel] = []
+        server = self.server
         try:
-            with self.server.store.group():
+            with server.store.group():
                 for channel in channels:
                     request = channel.requests[0]
+                    server.resumed, channel.parked = channel.parked, None
                     try:
                         channel.service()
+                    except Parked as parked:
+                        request.get_body_stream().seek(0)
+                        self._park(channel, parked)
                     except NeedsThread:
                         request.get_body_stream().seek(0)
                         self._threads.add_task(_InThread(self, channel))
@@ -458,6 +467,18 @@ class Loop:
                 channel.requests[0].error = Unavailable("The server is stopping; nothing was sent. Try again.", 5)
                 self._ready.append(channel)
 
+    def _park(self, channel: _Channel, parked: Parked) -> None:
+        """Keeps a request until what it waits for has happened."""
+        channel.parked = parked
+        self._parked[parked] = channel
+
+        def again() -> None:
+            if self._parked.pop(parked, None) is not None:
+                self._ready.append(channel)
+                channel.server.trigger.pull_trigger()
+
+        parked.begin(again)
+
     def _drain(self) -> None:
         """Closes the door, then lets what runs finish for as long as the settings allow."""
         for listener in self.listeners:
@@ -465,6 +486,10 @@ class Loop:
             listener.del_channel()
             listener.socket.close()
         self._send_away()
+        while self._parked:
+            parked, channel = self._parked.popitem()
+            parked.over = True
+            self._ready.append(channel)
         end = time.monotonic() + self.server.settings.core.stop_seconds
         while self._busy() and time.monotonic() < end:
             self._round(0.05)

@@ -123,7 +123,7 @@ class Session:
         return folder
 
     def set_status(self, status: Status, data: Any = None) -> None:
-        point = StatusPoint(status=status, timestamp=time.time_ns() // 1_000_000)
+        point = StatusPoint(status=status, timestamp=self.clock.now_ms())
         statuses = [*self.statuses, point][-_STATUSES_KEPT:]
         body = SessionStatusBody(name=self.name, status=status, statuses=statuses, data=data)
         self._sessions.events.emit(self, "session.status", body)

@@ -195,7 +195,7 @@ def test_every_event_of_the_engine_is_told_as_the_contract_says(walk: Walk) -> N
 def _declared(simulator: Simulator) -> dict[str, Operation]:
     return {
         f"{operation.method} {operation.path}": operation
-        for area in simulator.server.areas
+        for area in simulator.server.all_areas()
         for operation in area.operations
     }
 

@@ -60,6 +60,19 @@ class HandOver(BaseException):
         self.take = take
 
 
+class Parked(BaseException):
+    """Raised in the server's loop, before anything was done, by a request that waits for something: no thread waits.
+
+    ``begin`` gets a function that runs the request again, once, from any thread. Meanwhile ``Server.resumed`` is this
+    object. ``over`` says that it is not to be parked again: its time is up, or the server stops.
+    """
+
+    def __init__(self, begin: Callable[[Callable[[], None]], object]) -> None:
+        super().__init__()
+        self.begin = begin
+        self.over = False
+
+
 class Reply(msgspec.Struct):
     """An answer that is not JSON: bytes with their content type, a file, or extra headers."""
 
@@ -167,6 +180,14 @@ class Area:
             return handler
 
         return declare
+
+
+class LateAreas(msgspec.Struct, frozen=True):
+    """Areas whose operations are all below ``prefix`` and are imported with the first request there, since most
+    servers never get one. ``load`` may raise a WahaError, which is the answer to every request below the prefix."""
+
+    prefix: str
+    load: Callable[[], list[Area]]
 
 
 class Call:

@@ -135,7 +135,7 @@ def _asset(name: str) -> Path | None:
 
 def _plain_page(server: "Server") -> str:
     """A list of the operations, for a checkout without Swagger UI."""
-    operations = sorted((o for a in server.areas for o in a.operations), key=attrgetter("path", "method"))
+    operations = sorted((o for a in server.all_areas() for o in a.operations), key=attrgetter("path", "method"))
     lines = "".join(f"<li><code>{o.method} {o.path}</code> {o.summary}</li>" for o in operations if not o.hidden)
     head = "<!doctype html><html lang=en><meta charset=utf-8><title>waxbill API</title><h1>waxbill API</h1>"
     return f"{head}<ul>{lines}</ul>"

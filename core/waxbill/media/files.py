@@ -184,6 +184,8 @@ class Files:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
                 os.link(source, target)  # no copy where both are on one file system
+            except FileExistsError:
+                pass  # another thread was first
             except OSError:
                 import shutil
 

@@ -89,6 +89,13 @@ class FileMissing(NotFound):
         }
 
 
+class Conflict(WahaError):
+    """The call makes no sense with this server as it is: another driver serves, a name is taken."""
+
+    status = 409
+    title = "Conflict"
+
+
 class BodyTooLarge(WahaError):
     status = 413
     title = "Payload Too Large"

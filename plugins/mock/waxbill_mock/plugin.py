@@ -1,8 +1,8 @@
-"""What this plugin gives to waxbill: its settings, its driver, its control operations."""
+"""What this plugin gives to waxbill: its settings, its driver, its control operations, its commands."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -10,6 +10,9 @@ from waxbill import DriverSpec, hookimpl
 from waxbill.settings import Settings
 
 from .settings import MockSettings
+
+if TYPE_CHECKING:
+    from waxbill.app import Server
 
 
 @hookimpl
@@ -34,9 +37,29 @@ def waxbill_driver(settings: Settings) -> DriverSpec:
 
 
 @hookimpl
-def waxbill_routes(app: Any, server: Any) -> Any:
-    if server.spec is None or server.spec.name != "mock":
-        return None
-    from .control import AREAS
+def waxbill_startup(server: Server) -> None:
+    from .driver import MockDriver
 
-    return AREAS
+    if isinstance(server.driver, MockDriver):
+        server.driver.world.server = server
+        server.sessions.on_delete.append(server.driver.forget_rules)
+
+
+@hookimpl
+def waxbill_routes(app: Any, server: Server) -> Any:
+    from waxbill.api.operation import LateAreas
+
+    def load() -> Any:
+        if server.spec is None or server.spec.name != "mock":
+            from waxbill.model.errors import Conflict
+
+            driver = f"'{server.spec.name}'" if server.spec else "none"
+            raise Conflict(
+                f"The driver is {driver}, not the simulator, so nothing can be simulated: {server.choice.reason}. "
+                "Start the server with FORCE_MOCK_MODE=true."
+            )
+        from .control import AREAS
+
+        return AREAS
+
+    return LateAreas("/api/waxbill/mock/", load)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from typing import Any
 
 import msgspec
+
+from ..world import World
 
 _COLUMNS = "id, name, description, invite, role, verified, subscribers, muted, picture, country, category"
 
@@ -70,8 +71,9 @@ def directory() -> list[Channel]:
 class Channels:
     """The channels that one account owns or follows."""
 
-    def __init__(self, account: int) -> None:
+    def __init__(self, account: int, world: World) -> None:
         self.account = account
+        self._world = world
 
     def all(self, db: sqlite3.Connection, role: str | None = None) -> list[Channel]:
         condition = " AND role = ?" if role else ""
@@ -93,7 +95,7 @@ class Channels:
         return next((channel for channel in directory() if name in (channel.id, channel.invite)), None)
 
     def create(self, db: sqlite3.Connection, name: str, description: str, picture: str | None) -> Channel:
-        random = int.from_bytes(os.urandom(6), "big") % 10**12
+        random = int.from_bytes(self._world.random(6), "big") % 10**12
         made = Channel(
             id=f"120363{random:012d}@newsletter",
             name=name,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import os
 import sqlite3
-import time
 from typing import Any
 
 import msgspec
+
+from ..world import World
 
 ADMINS = ("admin", "superadmin")
 #: WhatsApp's codes for what became of one member of a request.
@@ -71,9 +71,10 @@ class Group(msgspec.Struct):
 class Groups:
     """The groups of one account, whose own id is ``own``."""
 
-    def __init__(self, account: int, own: str) -> None:
+    def __init__(self, account: int, own: str, world: World) -> None:
         self.account = account
         self.own = own
+        self._world = world
 
     # -- reading
 
@@ -170,17 +171,28 @@ class Groups:
             raise Refused("forbidden", f"Only admins may change the info of {group}, and this account is none.")
         return found
 
+    def known(self, db: sqlite3.Connection, group: str) -> bool:
+        row = db.execute("SELECT 1 FROM mock_group WHERE account = ? AND id = ?", (self.account, group)).fetchone()
+        return row is not None
+
     # -- changing
 
-    def create(self, db: sqlite3.Connection, subject: str, members: list[str], owner: str | None = None) -> Group:
+    def create(
+        self,
+        db: sqlite3.Connection,
+        subject: str,
+        members: list[str],
+        owner: str | None = None,
+        group: str | None = None,
+    ) -> Group:
         """A new group, made by this account or by somebody else."""
-        now = int(time.time())
-        group = f"120363{int.from_bytes(os.urandom(6), 'big') % 10**12:012d}@g.us"
+        now = self._world.now_ms() // 1000
+        group = group or f"120363{int.from_bytes(self._world.random(6), 'big') % 10**12:012d}@g.us"
         by = owner or self.own
         db.execute(
             "INSERT INTO mock_group (account, id, subject, subject_at, subject_by, description, owner, created, invite)"
             " VALUES (?, ?, ?, ?, ?, '', ?, ?, ?)",
-            (self.account, group, subject, now, by, by, now, new_invite()),
+            (self.account, group, subject, now, by, by, now, self.new_invite()),
         )
         self._put(db, group, by, "superadmin")
         for member in dict.fromkeys(members):
@@ -244,6 +256,10 @@ class Groups:
             "DELETE FROM mock_join_request WHERE account = ? AND grp = ? AND id = ?", (self.account, group, member)
         )
 
+    def new_invite(self) -> str:
+        """A fresh invite code: 22 letters and digits."""
+        return base64.b32encode(self._world.random(14)).decode().rstrip("=")[:22]
+
     # -- people who ask to be let in
 
     def join_requests(self, db: sqlite3.Connection, group: str) -> list[JoinRequest]:
@@ -258,7 +274,7 @@ class Groups:
         method = "non_admin_add" if added_by else "invite_link"
         db.execute(
             "INSERT OR REPLACE INTO mock_join_request VALUES (?, ?, ?, ?, ?, ?)",
-            (self.account, group, who, added_by or who, int(time.time()), method),
+            (self.account, group, who, added_by or who, self._world.now_ms() // 1000, method),
         )
 
     def turn_down(self, db: sqlite3.Connection, group: str, who: str) -> bool:
@@ -273,8 +289,3 @@ def _group(row: tuple[Any, ...]) -> Group:
     found.info_admins_only, found.messages_admins_only, found.members_can_add = map(bool, row[11:14])
     found.members_can_share, found.approval = bool(row[14]), bool(row[15])
     return found
-
-
-def new_invite() -> str:
-    """A fresh invite code: 22 letters and digits."""
-    return base64.b32encode(os.urandom(14)).decode().rstrip("=")[:22]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -71,16 +72,16 @@ class Page(msgspec.Struct, kw_only=True):
 class Messages:
     """The messages of one account. ``device_ms`` and ``read_ms``: when a sent one reaches the phone and is read."""
 
-    def __init__(self, account: int, device_ms: int, read_ms: int) -> None:
+    device_ms = read_ms = 0
+
+    def __init__(self, account: int) -> None:
         self.account = account
-        self._device_ms = device_ms
-        self._read_ms = read_ms
 
     def _parameters(self, now_ms: int, **more: Any) -> dict[str, Any]:
         return {
             "account": self.account,
-            "device_before": now_ms - self._device_ms,
-            "read_before": now_ms - self._read_ms,
+            "device_before": now_ms - self.device_ms,
+            "read_before": now_ms - self.read_ms,
             **more,
         }
 
@@ -173,6 +174,21 @@ class Messages:
         columns = ", ".join(f"{name} = ?" for name in values)
         db.execute(f"UPDATE mock_message SET {columns} WHERE id = ?", (*values.values(), message))  # noqa: S608
 
+    @staticmethod
+    def sent(
+        db: sqlite3.Connection, session: str | None, chat: str | None, kind: str | None, after: int, limit: int
+    ) -> Iterator[tuple[str, Message]]:
+        """What clients of the API sent in a session (in all), with its session, the newest first."""
+        rows = db.execute(
+            f"SELECT a.session, {_COLUMNS.format(ack='ack')} FROM mock_message m"  # noqa: S608
+            " JOIN (SELECT id AS of, session FROM mock_account) a ON a.of = m.account"
+            " WHERE m.from_me = 1 AND m.source = 'api' AND m.id > :after AND (:session IS NULL OR a.session = :session)"
+            " AND (:chat IS NULL OR m.chat = :chat) AND (:kind IS NULL OR m.kind = :kind)"
+            " ORDER BY m.id DESC LIMIT :limit",
+            {"session": session, "chat": chat, "kind": kind, "after": after, "limit": limit},
+        )
+        return ((row[0], _message(row[1:])) for row in rows)
+
     def last_of(self, db: sqlite3.Connection, rows: list[int], now_ms: int) -> dict[int, Message]:
         """Messages by their row ids, where they are still there."""
         found = db.execute(
@@ -182,17 +198,26 @@ class Messages:
         )
         return {row[0]: _message(row) for row in found}
 
-    def due(self, db: sqlite3.Connection, after: int, before_ms: int, limit: int) -> list[Message]:
-        """Sent messages after an id that were sent before a moment, oldest first: their next acknowledgement is due."""
+    def settle_acks(self, db: sqlite3.Connection, now_ms: int) -> None:
+        """Writes down how far what was sent is acknowledged by now: other delays are about to count."""
+        db.execute(
+            f"UPDATE mock_message SET ack = {_ACK} WHERE account = :account AND from_me = 1 AND ack < 3",  # noqa: S608
+            self._parameters(now_ms),
+        )
+
+    def due(self, db: sqlite3.Connection, after: int, before_ms: int, level: int, limit: int) -> list[Message]:
+        """Sent messages after an id that were sent before a moment, oldest first: the acknowledgement of a level is due
+        for them, unless it was given by hand."""
         rows = db.execute(
             # By row id, from where the last look ended: no index of an account's messages has that order.
             f"{_FROM} NOT INDEXED WHERE id > :after AND account = :account AND from_me = 1 AND at_ms <= :before"
-            " ORDER BY id LIMIT :limit",
-            self._parameters(0, after=after, before=before_ms, limit=limit),
+            " AND ack < :level ORDER BY id LIMIT :limit",
+            self._parameters(0, after=after, before=before_ms, level=level, limit=limit),
         )
         return [_message(row) for row in rows]
 
-    def last_id(self, db: sqlite3.Connection) -> int:
+    @staticmethod
+    def last_id(db: sqlite3.Connection) -> int:
         """A row id that no message is beyond; 0 when there are none."""
         (found,) = db.execute("SELECT max(id) FROM mock_message").fetchone()
         return found or 0

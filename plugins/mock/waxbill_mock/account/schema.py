@@ -71,5 +71,11 @@ SCHEMA = [
         account INTEGER NOT NULL REFERENCES mock_account (id) ON DELETE CASCADE, id TEXT NOT NULL, caller TEXT NOT NULL,
         at_ms INTEGER NOT NULL, video INTEGER NOT NULL, grouped INTEGER NOT NULL, PRIMARY KEY (account, id)
         ) WITHOUT ROWID
+    """,
     """
+    CREATE TABLE mock_rules (session TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE mock_step (
+        account INTEGER NOT NULL REFERENCES mock_account (id) ON DELETE CASCADE, n INTEGER NOT NULL,
+        at_ms INTEGER NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (account, n)) WITHOUT ROWID
+    """,
 ]

@@ -6,7 +6,7 @@ from waxbill.api.operation import Call
 from waxbill.model import ids
 from waxbill.model.wire import Request
 
-from .calling import account_of, control_area
+from .calling import account_of, control_area, recorded
 
 area = control_area()
 
@@ -18,6 +18,7 @@ class OthersGroup(Request):
     subject: str
     participants: list[str] | None = None
     withMe: bool | None = True
+    id: str | None = None
 
 
 class OthersMembers(Request):
@@ -53,6 +54,7 @@ _COLUMNS = {
 
 
 @area.post("/groups")
+@recorded("group", lambda account, answer, values: values.update(id=answer["id"]))
 def create(call: Call, body: OthersGroup) -> dict[str, str]:
     """Let somebody make a group."""
     made = account_of(call).others_create_group(
@@ -60,11 +62,13 @@ def create(call: Call, body: OthersGroup) -> dict[str, str]:
         body.subject,
         [ids.person_id(who, "participants") for who in body.participants or ()],
         with_me=bool(body.withMe),
+        group=body.id and ids.group_id(body.id),
     )
     return {"id": made.id, "invite": made.invite}
 
 
 @area.post("/groups/{id}/participants")
+@recorded("members")
 def change_members(call: Call, id: str, body: OthersMembers) -> dict[str, int]:
     """Let people join or leave a group, or make them admins."""
     people = [ids.person_id(who, "participants") for who in body.participants]
@@ -72,6 +76,7 @@ def change_members(call: Call, id: str, body: OthersMembers) -> dict[str, int]:
 
 
 @area.put("/groups/{id}")
+@recorded("change_group")
 def change(call: Call, id: str, body: OthersChange) -> None:
     """Let somebody else change a group's name, description or settings."""
     values = {column: getattr(body, name) for name, column in _COLUMNS.items() if getattr(body, name) is not None}
@@ -80,6 +85,7 @@ def change(call: Call, id: str, body: OthersChange) -> None:
 
 
 @area.post("/groups/{id}/join-requests")
+@recorded("join_request")
 def ask_to_join(call: Call, id: str, body: Applicant) -> None:
     """Let somebody ask to be let into a group."""
     account_of(call).others_ask_to_join(ids.group_id(id), ids.person_id(body.from_, "from"))

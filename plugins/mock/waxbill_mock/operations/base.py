@@ -6,7 +6,6 @@ import contextlib
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from waxbill import Account, SessionHost
-from waxbill.clock import Timer
 from waxbill.media.files import Taken
 from waxbill.model import ids
 from waxbill.model.errors import EngineFailure, NotFound, Unprocessable
+from waxbill.model.media import WAMedia
 
 from ..account.channels import Channels
 from ..account.chats import Chats
@@ -29,13 +28,17 @@ from ..account.messages import DEVICE, SERVER, Message, Messages
 from ..account.reactions import reactions
 from ..dialects.dialect import Dialect
 from ..settings import MockSettings
+from ..world import Later, World
 
 if TYPE_CHECKING:
     from ..driver import MockAccount
+    from ..rules import Rules
 
 #: How long a status can be seen.
 STATUS_MS = 24 * 60 * 60 * 1000
 STATUS = "status@broadcast"
+#: Seconds after which an acknowledgement that only a control call gives comes by itself: never.
+BY_HAND = 1e12
 
 
 @contextlib.contextmanager
@@ -51,9 +54,12 @@ class Base(Account):
     """One simulated account. Its timers run in the server's loop; every method may be called by any thread."""
 
     def __init__(
-        self, host: SessionHost, settings: MockSettings, dialect: Dialect, peers: dict[str, MockAccount]
+        self, host: SessionHost, settings: MockSettings, dialect: Dialect, peers: dict[str, MockAccount], world: World
     ) -> None:
         super().__init__(host)
+        self.world = world
+        #: What was set to go wrong, to be answered and to be acknowledged by hand; None where nothing is.
+        self.rules: Rules | None = None
         #: The accounts of this server that work now, by their own ids: they reach each other.
         self._peers = peers
         self._settings = settings
@@ -62,40 +68,50 @@ class Base(Account):
         self._silent = dialect.silent
         if not (host.config.webjs and host.config.webjs.tagsEventsOn):
             self._silent |= dialect.told_with_tags
-        #: Guards the life of the account: after ``stop`` no timer reports anything any more.
+        #: Guards the life of the account: after ``stop`` no timer reports anything any more. Who holds it may write to
+        #: the store; who is inside a write, or in the server's loop among other requests, must not ask for it.
         self._lock = threading.RLock()
+        #: Guards the timers, and nothing is done while it is held.
+        self._setting = threading.Lock()
         self._stopped = False
-        self._timers: dict[str, Timer] = {}
+        self._timers: dict[str, Later] = {}
         with host.store.write() as db:
             self.me = identity(db, host.name)
-        self.messages = Messages(
-            self.me.id, int(self._settings.device_seconds * 1000), int(self._settings.read_seconds * 1000)
-        )
+        self.messages = Messages(self.me.id)
+        self.set_acks(settings.device_seconds, settings.read_seconds)
         self.chats = Chats(self.me.id)
         self.contacts = Contacts(self.me.id)
-        self.groups = Groups(self.me.id, self.me.own)
-        self.channels = Channels(self.me.id)
+        self.groups = Groups(self.me.id, self.me.own, world)
+        self.channels = Channels(self.me.id, world)
 
     def stop(self) -> None:
         self._peers.pop(self.me.own, None)
         with self._lock:
             self._stopped = True
-            for timer in self._timers.values():
-                timer.cancel()
+            self._cancel(set(self._timers))
 
     def _later(self, name: str, delay_seconds: float, action: Callable[[], object]) -> None:
         """Does something later, in place of what was to be done under that name; not after ``stop``."""
 
         def run() -> None:
             with self._lock:
-                if not self._stopped and self._timers.get(name) is timer:
-                    del self._timers[name]
+                with self._setting:
+                    mine = self._timers.get(name) is timer
+                    if mine:
+                        del self._timers[name]
+                if mine and not self._stopped:
                     action()
 
-        with self._lock:
+        with self._setting:
             if name in self._timers:
                 self._timers[name].cancel()
-            timer = self._timers[name] = self.host.clock.call_later(delay_seconds, run)
+            timer = self._timers[name] = self.world.call_later(delay_seconds, run)
+
+    def _cancel(self, names: set[str]) -> None:
+        """Does not do what was to be done under these names."""
+        with self._setting:
+            for name in names & self._timers.keys():
+                self._timers.pop(name).cancel()
 
     def _tell(self, event: str, payload: Any, chat: str | None = None) -> None:
         """Emits an event, if the engine has it."""
@@ -103,7 +119,12 @@ class Base(Account):
             self.host.emit(event, payload, chat=chat)
 
     def _now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
+        return self.world.now_ms()
+
+    def set_acks(self, device_seconds: float, read_seconds: float) -> None:
+        """When what is sent reaches the phone and is read, after the send; ``BY_HAND`` is never."""
+        self._device_seconds, self._read_seconds = device_seconds, read_seconds
+        self.messages.device_ms, self.messages.read_ms = int(device_seconds * 1000), int(read_seconds * 1000)
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[sqlite3.Connection]:
@@ -119,7 +140,7 @@ class Base(Account):
         return Message(
             id=0,
             chat=chat,
-            key=ids.new_message_key("3EB0" if from_me and source == "api" else "3A"),
+            key=self.world.message_key("3EB0" if from_me and source == "api" else "3A"),
             from_me=from_me,
             participant=None,
             at_ms=self._now_ms(),
@@ -164,7 +185,7 @@ class Base(Account):
         """Sends a message; answers it, and the one that it replies to."""
         chat = person(chat)
         message = self._message(chat, kind, body, from_me=True, source=source, content=content)
-        if key and self._dialect.uses_given_keys:
+        if key and (self._dialect.uses_given_keys or source == "app"):
             message.key = ids.message_key(key, "id")
         with self.host.store.write() as db:
             if not as_status:
@@ -174,7 +195,7 @@ class Base(Account):
                 message.content.mentions = self._mentioned(db, chat, mentions)
             quoted = self._quoted(reply_to)
             message.quoted = quoted.key if quoted else None
-            if key and self.messages.get(db, message.key, 0) is not None:
+            if message.key == key and self.messages.get(db, message.key, 0) is not None:
                 raise Unprocessable(f"A message has the id '{message.key}' already; get one from new-message-id.")
             self.messages.add(db, message)
             peer = self._peer(chat)
@@ -182,15 +203,15 @@ class Base(Account):
                 peer.receive_of(self, message)
             if self.host.wants("message.any"):
                 self.host.emit("message.any", self._shown(message, quoted), chat=chat)
-        self._sent()
-        return self._published(message), quoted
+        self._sent(message)
+        return self.published(message), quoted
 
     def _peer(self, chat: str) -> MockAccount | None:
         """The account of this server behind a person's chat, if there is one."""
         peer = self._peers.get(chat)
         return None if peer is None or peer.me.own == self.me.own else peer
 
-    def _sent(self) -> None:
+    def _sent(self, message: Message) -> None:
         """For what follows a send."""
 
     def _check_may_write(self, db: sqlite3.Connection, chat: str) -> None:
@@ -236,7 +257,7 @@ class Base(Account):
         if message.reacted:
             message.reactions = reactions(self.host.store.read(), self.me.id, message.id)
         if media:
-            self._published(message)
+            self.published(message)
         return self._dialect.message(self.me, message, quoted)
 
     # -- files
@@ -256,13 +277,17 @@ class Base(Account):
         name = self._keep(taken)
         return Media(taken.mimetype, name, taken.size, filename=taken.filename, note=note, animated=animated)
 
-    def _published(self, message: Message) -> Message:
+    def published(self, message: Message) -> Message:
         """Publishes the file of a message, if it has one, and notes what clients are told of it."""
         file = message.content.media if message.content else None
         if file is not None and message.media is None and not message.revoked:
             name = self._dialect.file_name(self.me, message)
             shown_name = file.filename if message.kind == "document" else None
             path = self._media_folder / file.path
+            if self.rules is not None and self.rules.faults.incomingMediaFails and not message.from_me:
+                error = {"message": "Media could not be downloaded (simulated).", "details": "incomingMediaFails"}
+                message.media = WAMedia(mimetype=file.mimetype, filename=shown_name, error=error)
+                return message
             message.media = self.host.files.publish(self.host.name, name, path, file.mimetype, shown_name)
         return message
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from waxbill.model.calls import RejectCallRequest
@@ -15,12 +14,15 @@ from .base import Base
 class CallOperations(Base):
     """Calls that ring. A call stays known until it ends."""
 
-    def ring(self, caller: str, *, video: bool = False, group: bool = False) -> dict[str, Any]:
+    def ring(
+        self, caller: str, *, video: bool = False, group: bool = False, call_id: str | None = None
+    ) -> dict[str, Any]:
         """Somebody calls; answers the call as its events show it."""
-        call_id, now = os.urandom(16).hex().upper(), self._now_ms()
+        call_id, now = call_id or self.world.random(16).hex().upper(), self._now_ms()
         with self.host.store.write() as db:
             db.execute(
-                "INSERT INTO mock_call VALUES (?, ?, ?, ?, ?, ?)", (self.me.id, call_id, caller, now, video, group)
+                "INSERT OR REPLACE INTO mock_call VALUES (?, ?, ?, ?, ?, ?)",
+                (self.me.id, call_id, caller, now, video, group),
             )
             payload = self._dialect.call(call_id, caller, now, video=video, group=group)
             self.host.emit("call.received", payload, chat=caller)

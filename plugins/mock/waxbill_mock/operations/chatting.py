@@ -153,7 +153,7 @@ class Chatting(Pairing):
         return self._dialect.forwarded(self.me, message)
 
     def new_message_id(self) -> str:
-        return ids.new_message_key()
+        return self.world.message_key()
 
     # -- reading and typing
 
@@ -192,9 +192,9 @@ class Chatting(Pairing):
         if wanted:
             self._later("acks", 0, self._tell_acks)
 
-    def _sent(self) -> None:
+    def _sent(self, message: Message) -> None:
         if self.me.listening and "acks" not in self._timers:
-            self._later("acks", self._settings.device_seconds, self._tell_acks)
+            self._later("acks", self._device_seconds, self._tell_acks)
 
     def _save_cursors(self, db: sqlite3.Connection) -> None:
         db.execute(
@@ -204,12 +204,10 @@ class Chatting(Pairing):
 
     def _tell_acks(self) -> None:
         now = self._now_ms()
-        settings = self._settings
+        device_ms, read_ms = self.messages.device_ms, self.messages.read_ms
         with self.host.store.write() as db:
-            device = self.messages.due(
-                db, self.me.device_upto, now - int(settings.device_seconds * 1000), _ACKS_AT_ONCE
-            )
-            read = self.messages.due(db, self.me.read_upto, now - int(settings.read_seconds * 1000), _ACKS_AT_ONCE)
+            device = self.messages.due(db, self.me.device_upto, now - device_ms, DEVICE, _ACKS_AT_ONCE)
+            read = self.messages.due(db, self.me.read_upto, now - read_ms, READ, _ACKS_AT_ONCE)
             for level, due in ((DEVICE, device), (READ, read)):
                 for message in due:
                     self._tell_ack(db, message, level)
@@ -217,15 +215,30 @@ class Chatting(Pairing):
             self.me.read_upto = read[-1].id if read else self.me.read_upto
             if device or read:
                 self._save_cursors(db)
-            left = self.messages.due(db, self.me.read_upto, now + 1, 1)
-            last = self.messages.due(db, self.me.device_upto, now + 1, 1)
-        if not left:
-            return
-        waiting = [(left[0].at_ms, settings.read_seconds)] + (
-            [(last[0].at_ms, settings.device_seconds)] if last else []
-        )
-        next_ms = min(at + delay * 1000 for at, delay in waiting)
-        self._later("acks", max(0.0, (next_ms - now) / 1000), self._tell_acks)
+            left = self.messages.due(db, self.me.read_upto, now + 1, READ, 1)
+            last = self.messages.due(db, self.me.device_upto, now + 1, DEVICE, 1)
+        waiting = [found[0].at_ms + delay for found, delay in ((left, read_ms), (last, device_ms)) if found]
+        if waiting:
+            self._later("acks", max(0.0, (min(waiting) - now) / 1000), self._tell_acks)
+
+    def acknowledge(self, message: str, level: int) -> None:
+        """A sent message reaches the phone, is read, played, or fails (-1), whatever the clock says."""
+        found = self._existing(message)
+        if not found.from_me:
+            raise Unprocessable("Only sent messages are acknowledged; let the bot read those that came in.")
+        with self.host.store.write() as db:
+            self.messages.set(db, found.id, ack=level)
+            if self.host.wants("message.ack") or self.host.wants("message.ack.group"):
+                found.ack = level
+                self._tell_ack(db, found, level)
+
+    def change_acks(self, device_seconds: float, read_seconds: float) -> None:
+        """From now on what is sent reaches the phone and is read after these times; see ``set_acks``."""
+        with self.host.store.write() as db:
+            self.messages.settle_acks(db, self._now_ms())
+        self.set_acks(device_seconds, read_seconds)
+        if self.me.listening:
+            self._later("acks", 0, self._tell_acks)
 
     def _tell_ack(self, db: sqlite3.Connection, message: Message, level: int) -> None:
         """One event for a person's chat, one for each reader in a group; channels and statuses tell none."""

@@ -43,7 +43,7 @@ class Editing(Base):
         if not found.from_me or found.revoked or found.kind not in _CAPTIONED:
             return self._dialect.not_editable(message)
         edited = self._edit(found, request.text, "api", request.mentions)
-        return self._dialect.edited_answer(self.me, edited, ids.new_message_key())
+        return self._dialect.edited_answer(self.me, edited, self.world.message_key())
 
     def _edit(self, found: Message, text: str, source: str, mentions: list[str] | None = None) -> Message:
         """Gives a message a new text; ``source`` says where that was done."""
@@ -60,7 +60,7 @@ class Editing(Base):
             found.body, found.edited_ms = text, now
             if self.host.wants("message.edited"):
                 found.source = source
-                payload = self._dialect.edited(self.me, self._shown(found), found, ids.new_message_key())
+                payload = self._dialect.edited(self.me, self._shown(found), found, self.world.message_key())
                 self.host.emit("message.edited", payload, chat=found.chat)
             peer, theirs = self._at_peer(found)
             if peer is not None and theirs is not None:
@@ -74,7 +74,7 @@ class Editing(Base):
         if not found.from_me:
             self._check_may_delete(found)
         self._revoke(found, "api")
-        return self._dialect.deleted_answer(self.me, found, ids.new_message_key(), self._now_ms())
+        return self._dialect.deleted_answer(self.me, found, self.world.message_key(), self._now_ms())
 
     def _check_may_delete(self, message: Message) -> None:
         role = self.groups.role(self.host.store.read(), message.chat) if ids.kind(message.chat) == "group" else None
@@ -94,7 +94,7 @@ class Editing(Base):
             if before is not None:
                 gone = self._existing(found.key)
                 gone.source, gone.at_ms = source, now
-                payload = self._dialect.revoked(self.me, before, self._shown(gone), gone, ids.new_message_key())
+                payload = self._dialect.revoked(self.me, before, self._shown(gone), gone, self.world.message_key())
                 self.host.emit("message.revoked", payload, chat=found.chat)
             peer, theirs = self._at_peer(found)
             if peer is not None and theirs is not None:
@@ -106,7 +106,7 @@ class Editing(Base):
         found = self._existing(request.messageId)
         now = self._now_ms()
         self._react(found, self.me.own, request.reaction, "api", now)
-        return self._dialect.reacted_answer(self.me, found, request.reaction, ids.new_message_key(), now)
+        return self._dialect.reacted_answer(self.me, found, request.reaction, self.world.message_key(), now)
 
     def _react(self, found: Message, who: str, text: str, source: str, at_ms: int) -> None:
         if found.revoked:
@@ -130,7 +130,7 @@ class Editing(Base):
         return Message(
             id=0,
             chat=found.chat,
-            key=ids.new_message_key("3EB0" if source == "api" else "3A"),
+            key=self.world.message_key("3EB0" if source == "api" else "3A"),
             from_me=from_me,
             participant=None if from_me or ids.kind(found.chat) == "person" else who,
             at_ms=at_ms,

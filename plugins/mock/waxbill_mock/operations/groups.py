@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from waxbill.model.errors import EngineFailure, ValidationFailed
+from waxbill.model.errors import EngineFailure, Unprocessable, ValidationFailed
 from waxbill.model.groups import (
     CreateGroupRequest,
     GroupJoinRequest,
@@ -146,7 +145,7 @@ class GroupOperations(ChatOperations):
                 description=description,
                 description_at=self._now_ms() // 1000,
                 description_by=self.me.own,
-                description_id=os.urandom(10).hex().upper(),
+                description_id=self.world.random(10).hex().upper(),
             )
 
         return self._change_info(group, change)
@@ -223,7 +222,7 @@ class GroupOperations(ChatOperations):
             return self.groups.get(db, group).invite
 
     def revoke_invite_code(self, group: str) -> str:
-        code = rules.new_invite()
+        code = self.groups.new_invite()
         with self._change() as db:
             self.groups.check_admin(db, group)
             self.groups.set(db, group, invite=code)
@@ -364,11 +363,15 @@ class GroupOperations(ChatOperations):
 
     # -- what others do to groups
 
-    def others_create_group(self, creator: str, subject: str, members: list[str], *, with_me: bool = True) -> Group:
+    def others_create_group(
+        self, creator: str, subject: str, members: list[str], *, with_me: bool = True, group: str | None = None
+    ) -> Group:
         """Somebody makes a group, with this account in it or with an invite link that it can join by."""
         people = [person(each) for each in members] + ([self.me.own] if with_me else [])
         with self._change() as db:
-            made = self.groups.create(db, _subject(subject), people, owner=person(creator))
+            if group is not None and self.groups.known(db, group):
+                raise Unprocessable(f"There is a group '{group}' already.")
+            made = self.groups.create(db, _subject(subject), people, owner=person(creator), group=group)
             if with_me:
                 self.chats.touch(db, made.id, made.subject, self._now_ms())
                 self._tell_join(made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,6 +19,12 @@ from .base import Base
 from .chats import ChatOperations
 from .presence import PresenceOperations
 from .statuses import StatusOperations
+
+if TYPE_CHECKING:
+    from ..rules import Reply
+
+# How many steps of a session are kept.
+_MOST_STEPS = 10_000
 
 
 class Incoming(StatusOperations, PresenceOperations, ChatOperations):
@@ -44,6 +50,8 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
         chat = person(chat)
         message = self._message(chat, kind, body, from_me=False, source="app", content=content)
         message.push_name, message.key = push_name, key or message.key
+        if key and self._find(key) is not None:
+            raise Unprocessable(f"A message has the id '{key}' already.")
         if ids.kind(chat) in ("group", "status"):
             if sender is None:
                 raise ValidationFailed("participant must say who writes, in a group and in a status")
@@ -95,9 +103,18 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
         os.link(sender._media_folder / media.path, self._media_folder / name)
         return msgspec.structs.replace(media, path=name)
 
-    def write_on_phone(self, chat: str, text: str, *, reply_to: str | None = None) -> Any:
-        """The account's own phone sends a text."""
-        message, quoted = self._post(chat, "text", text, reply_to=reply_to, source="app")
+    def write_on_phone(
+        self,
+        chat: str,
+        kind: str,
+        text: str | None,
+        *,
+        reply_to: str | None = None,
+        content: Content | None = None,
+        key: str | None = None,
+    ) -> Any:
+        """The account's own phone sends a message."""
+        message, quoted = self._post(chat, kind, text, reply_to=reply_to, content=content, key=key, source="app")
         return self._shown(message, quoted)
 
     def read_on_phone(self, chat: str) -> None:
@@ -163,6 +180,63 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
             if any(answers):
                 found.append((self._dialect.message_id(self.me, message), *answers))
         return found
+
+    def find(self, message: str) -> Message:
+        """A message by its id; raises NotFound."""
+        return self._existing(message)
+
+    # -- what happened, for ``waxbill record``
+
+    def note(self, name: str, values: dict[str, Any]) -> None:
+        """Keeps a step of what others did; the oldest are forgotten."""
+        with self.host.store.write() as db:
+            (last,) = db.execute("SELECT max(n) FROM mock_step WHERE account = ?", (self.me.id,)).fetchone()
+            n = (last or 0) + 1
+            db.execute(
+                "INSERT INTO mock_step VALUES (?, ?, ?, ?, ?)",
+                (self.me.id, n, self._now_ms(), name, msgspec.json.encode(values)),
+            )
+            db.execute("DELETE FROM mock_step WHERE account = ? AND n <= ?", (self.me.id, n - _MOST_STEPS))
+
+    # -- scripted replies
+
+    def answer(self, message: Message, replies: list[Reply]) -> None:
+        """Lets people answer what was sent, as the rules say: the first that fits, after its delay."""
+        from ..rules import fits, seconds
+
+        kind, text, chat = message.kind, message.body, message.chat
+        reply = next((each for each in replies if each.times != 0 and fits(each.when, kind, text, chat)), None)
+        if reply is None:
+            return
+        if reply.times is not None:
+            reply.times -= 1
+        who = self._who_answers(chat, reply.participant)
+        if reply.typing:
+            self.others_presence(chat, who, "typing")
+        self._later(
+            f"reply {message.key}", seconds(reply.after or 0, "after"), lambda: self._reply(message, reply, who)
+        )
+
+    def _who_answers(self, chat: str, participant: str | None) -> str:
+        """Who is behind a reply: the person of the chat, or in a group the one that is named, else its first member."""
+        if participant is not None:
+            return person(ids.person_id(participant, "participant"))
+        if ids.kind(chat) != "group":
+            return chat
+        members = self.groups.members(self.host.store.read(), chat)
+        return next((member.id for member in members if member.id != self.me.own), chat)
+
+    def _reply(self, message: Message, reply: Reply, who: str) -> None:
+        if reply.reaction is not None:
+            self.others_react(message.key, who, reply.reaction)
+        elif reply.votes is not None:
+            self.others_vote(message.key, who, reply.votes)
+        else:
+            sender = who if ids.kind(message.chat) == "group" else None
+            quoted = message.key if reply.quote else None
+            key = self.world.message_key("3A")
+            self.receive(message.chat, "text", reply.text, sender=sender, reply_to=quoted, key=key)
+            self.note("replied", {"id": key})
 
     def know(
         self, contact: str, *, name: str | None, push_name: str | None, about: str | None, picture: File | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 
 import msgspec
 
@@ -16,9 +15,11 @@ from waxbill.model.pairing import (
     PasskeyConfirmationResponse,
     RequestCodeRequest,
 )
-from waxbill.model.sessions import PASSKEY_CONFIRMATION_REQUIRED, PASSKEY_REQUIRED, SCAN_QR_CODE, WORKING
+from waxbill.model.sessions import PASSKEY_CONFIRMATION_REQUIRED, PASSKEY_REQUIRED, SCAN_QR_CODE, STARTING, WORKING
 
 from .profile import ProfileOperations
+
+_BANNED = "WhatsApp has banned this number (simulated)."
 
 
 class Pairing(ProfileOperations):
@@ -55,12 +56,13 @@ class Pairing(ProfileOperations):
             return
         first = self._qr_count == 0
         self._qr_count += 1
-        parts = (base64.b64encode(os.urandom(size)).decode() for size in (32, 32, 24))
-        self._qr = f"2@{base64.b64encode(os.urandom(66)).decode()},{','.join(parts)},1"
+        parts = (base64.b64encode(self.world.random(size)).decode() for size in (32, 32, 24))
+        self._qr = f"2@{base64.b64encode(self.world.random(66)).decode()},{','.join(parts)},1"
         self.host.set_status(SCAN_QR_CODE)
         life = self._settings.first_qr_seconds if first else self._settings.next_qr_seconds
         self._later("qr", life, self._show_qr)
-        if first and self._settings.scan_seconds >= 0:
+        never = self.rules is not None and self.rules.faults.qrNeverScanned
+        if first and self._settings.scan_seconds >= 0 and not never:
             self._later("scan", self._settings.scan_seconds, self.scan)
 
     def scan(self) -> None:
@@ -72,18 +74,46 @@ class Pairing(ProfileOperations):
             self._paired()
 
     def _hide_qr(self) -> None:
-        for name in ("qr", "scan"):
-            if name in self._timers:
-                self._timers.pop(name).cancel()
+        self._cancel({"qr", "scan"})
         self._qr = ""
         self._qr_count = 0
 
     def _paired(self) -> None:
         self._passkey = None
+        if self.rules is not None and self.rules.faults.banned:
+            self.host.fail(_BANNED)
+            return
         with self.host.store.write() as db:
             db.execute("UPDATE mock_account SET paired = 1 WHERE id = ?", (self.me.id,))
         self.me.paired = True
         self._connected()
+
+    # -- what ends a connection
+
+    def disconnect(self, for_seconds: float) -> None:
+        """The connection to WhatsApp is lost and comes back after a while."""
+        with self._lock:
+            self._peers.pop(self.me.own, None)
+            self.host.set_status(STARTING)
+            self._later("connect", for_seconds, self._connected)
+
+    def unlink(self) -> None:
+        """The account's own phone logs this device out."""
+        self._unpair("The device was logged out on the phone; restart the session to pair it anew.")
+
+    def ban(self) -> None:
+        """WhatsApp bans the number."""
+        self._unpair(_BANNED)
+
+    def _unpair(self, reason: str) -> None:
+        with self._lock, self.host.store.write() as db:
+            self._peers.pop(self.me.own, None)
+            self._cancel(set(self._timers))
+            self._hide_qr()
+            db.execute("UPDATE mock_account SET paired = 0 WHERE id = ?", (self.me.id,))
+            self.me.paired = False
+            self.host.set_me(None)
+            self.host.fail(reason)
 
     def qr_value(self) -> str:
         return self._qr
@@ -96,7 +126,7 @@ class Pairing(ProfileOperations):
             )
         if request.method:
             raise Unprocessable(f"The pairing method {request.method[:40]!r} is not supported; leave it out.")
-        letters = base64.b32encode(os.urandom(5)).decode()
+        letters = base64.b32encode(self.world.random(5)).decode()
         return PairingCode(code=f"{letters[:4]}-{letters[4:8]}")
 
     # -- passkey: WhatsApp asks some accounts for one instead of trusting the scan
@@ -110,13 +140,13 @@ class Pairing(ProfileOperations):
                 raise Unprocessable("No QR code is shown now; start or restart the session first.")
             self._hide_qr()
             self._passkey = PasskeyChallenge(
-                challenge=_base64url(os.urandom(32)),
+                challenge=_base64url(self.world.random(32)),
                 timeout=600_000,
                 rpId="web.whatsapp.com",
-                allowCredentials=[PasskeyAllowedCredential(id=_base64url(os.urandom(16)), type="public-key")],
+                allowCredentials=[PasskeyAllowedCredential(id=_base64url(self.world.random(16)), type="public-key")],
                 userVerification="required",
             )
-            self._confirm = f"{int.from_bytes(os.urandom(4), 'big') % 10_000:04d}" if confirm else ""
+            self._confirm = f"{int.from_bytes(self.world.random(4), 'big') % 10_000:04d}" if confirm else ""
             self.host.set_status(PASSKEY_REQUIRED, self._passkey)
 
     def passkey_challenge(self) -> PasskeyChallenge:

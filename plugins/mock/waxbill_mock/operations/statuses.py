@@ -73,4 +73,4 @@ class StatusOperations(Editing, MediaSends):
         if found is None or found.chat != STATUS or not found.from_me:
             raise NotFound(f"Status '{(request.id or '')[:120]}' not found.")
         self._revoke(found, "api")
-        return self._dialect.deleted_answer(self.me, found, ids.new_message_key(), self._now_ms())
+        return self._dialect.deleted_answer(self.me, found, self.world.message_key(), self._now_ms())
