@@ -23,9 +23,9 @@ def examine(settings: Settings, plugins: Plugins, options: argparse.Namespace) -
     checks = [_memory(reading), *(_driver(spec, reading) for spec in specs)]
     checks.append(Check("choice", bool(choice.driver), f"{choice.driver or 'no driver'}: {choice.reason}"))
     checks.append(_store(settings.core.store_dir))
-    checks += [Check(f"plugin {name}", False, error) for name, error in plugins.problems().items()]
     for added in plugins.call("waxbill_doctor", settings=settings, options=options):
         checks += added
+    checks += [Check(f"plugin {name}", False, error) for name, error in plugins.problems().items()]
     return checks
 
 

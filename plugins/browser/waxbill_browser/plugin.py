@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from waxbill import Driver, DriverSpec, hookimpl
+from waxbill import Check, Driver, DriverSpec, hookimpl
 from waxbill.settings import Settings
 
 from .binaries import Missing, find
@@ -17,6 +17,8 @@ from .capabilities import OPERATIONS
 from .settings import BrowserSettings
 
 if TYPE_CHECKING:
+    import argparse
+
     from waxbill.clock import Clock
     from waxbill.store import Store
 
@@ -52,3 +54,19 @@ def _driver(settings: Settings, store: Store, clock: Clock) -> Driver:
     from .driver import BrowserDriver
 
     return BrowserDriver(settings, store, clock)
+
+
+@hookimpl
+def waxbill_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    doctor = commands.choices["doctor"]
+    doctor.add_argument("--browser", action="store_true", help="open WhatsApp's page and check what is needed of it")
+    doctor.add_argument("--phone", action="store_true", help="with --browser: pair a phone and try its account, too")
+
+
+@hookimpl
+def waxbill_doctor(settings: Settings, options: argparse.Namespace) -> list[Check] | None:
+    if not options.browser:
+        return None
+    from .doctor import examine
+
+    return examine(settings, phone=options.phone)

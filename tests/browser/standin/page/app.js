@@ -1,6 +1,8 @@
 /* Starts the page: says hello to the server, and either shows QR codes or takes the account in. */
 'use strict';
 
+window.Debug = { VERSION: standinConfig.version };
+
 (async () => {
   const wire = standinRequire('StandinWire');
   try {
