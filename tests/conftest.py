@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from waxbill.testing import Receiver, ServerProcess
 
+from .control_groups import ControlGroup, NoControlGroups
 from .simulating import ENGINES, Simulator
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +48,21 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
     yield start
     for server in started:
         server.__exit__(None, None, None)
+
+
+@pytest.fixture
+def control_group() -> Iterator[Callable[[int], ControlGroup]]:
+    """Makes real memory groups: ``control_group(96)``; skips where the machine lets nobody make one."""
+    with contextlib.ExitStack() as made:
+
+        def make(limit_mb: int) -> ControlGroup:
+            try:
+                return made.enter_context(ControlGroup(limit_mb))
+            except NoControlGroups as error:
+                missing(str(error))
+                raise
+
+        yield make
 
 
 @pytest.fixture

@@ -334,13 +334,3 @@ def test_the_reference_can_have_a_password_or_be_off(serve: Serve, tmp_path: Pat
 
 
 # -- the monitor
-
-
-def test_memory_and_metrics_are_served(serve: Serve) -> None:
-    server = working(serve())
-    memory = server.get("/api/memory").json()
-    assert 10 < memory["parts"]["server"] < 200
-    lines = dict(line.rpartition(" ")[::2] for line in server.get("/metrics").text.splitlines())
-    assert lines["waha_up"] == "1"
-    assert lines['waha_sessions{status="WORKING",engine="WEBJS"}'] == "1"
-    assert float(lines['waxbill_memory_mb{part="server"}']) > 10

@@ -9,12 +9,14 @@ import sqlite3
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import falcon
 
 from . import memory
+from .admission import Admission
 from .api import (
     apps,
     calls,
@@ -60,13 +62,14 @@ from .model.server import WAHAEnvironment
 from .pace import Pace
 from .plugins import Plugins
 from .sessions import Sessions
-from .settings import Settings
-from .store import Store
+from .settings import SettingError, Settings, check_limits
+from .store import Store, folder_for
 from .streams.hub import Hub
 
 log = logging.getLogger("waxbill")
 
 _PRUNE_SECONDS = 60.0
+_MEMORY_RETRY_SECONDS = 5
 
 #: The core's own areas of the API, in the order of WAHA's document.
 AREAS = [
@@ -109,11 +112,19 @@ class Server:
         self.settings = settings
         self.plugins = plugins
         self.started = time.time()
+        self.driver: Driver | None = None
+        self.reading: Reading = self.read_memory()
+        check_limits(settings.core, self.reading)
         self.in_loop = LoopThread()
         self.clock = Clock()
         self.mask = Mask(settings.secrets())
+        folder, warning = folder_for(settings.core)
+        if warning:
+            log.warning("%s", warning)
+            settings.move_store(folder)
         core = settings.core
-        self.store = Store(core.store_dir / "waxbill.sqlite3", full_sync=core.store_sync == "full")
+        self.store = Store(folder / "waxbill.sqlite3", full_sync=core.store_sync == "full")
+        self.store.warning = warning
         self.files = Files(core, self.clock)
         self.outbox = Outbox(self.store)
         self.lanes = Lanes(
@@ -127,8 +138,10 @@ class Server:
             probe_seconds=core.hook_probe_seconds,
         )
         self.hub = Hub(self.store, core.events_keep_seconds)
+        self.admission = self.files.admission = Admission()
         self.sessions = Sessions(settings, self.store, self.clock, self.outbox)
         self.sessions.files = self.files
+        self.sessions.admission = self.admission
         self.api_keys = ApiKeys(self.store, self.sessions)
         self.access = Access(core, self.api_keys, generated_digest(self.store, core))
         self.sessions.events = Events(self.store, self.clock, self.outbox, self.hub, plugins, self.environment)
@@ -141,6 +154,10 @@ class Server:
         self.sessions.on_delete.append(self.api_keys.delete_of_session)
         if self.pace is not None:
             self.sessions.on_delete.append(self.pace.forget)
+        #: Why the server is on its way out, in words; empty while it serves. Who serves sets what ends it.
+        self.leaving = ""
+        self.exit_code = 0
+        self.end: Callable[[], object] = lambda: None
         #: The WSGI application, once it is made.
         self.application: Any = None
         #: The operations that are served, by area; plugins add theirs when the application is made.
@@ -155,16 +172,18 @@ class Server:
             "Access-Control-Allow-Origin": "*",
             "X-Content-Type-Options": "nosniff",
         }
-        plugins.call("waxbill_startup", server=self)
+        try:
+            plugins.call("waxbill_startup", server=self)
+        except SettingError:
+            self.store.close()
+            raise
 
     def _choose_driver(self) -> None:
         specs: list[DriverSpec] = self.plugins.call("waxbill_driver", settings=self.settings)
-        self.reading: Reading = self.read_memory()
         self.choice = self.plugins.first(
             "waxbill_choose_driver", specs=specs, reading=self.reading, settings=self.settings
         )
         self.spec = next((spec for spec in specs if spec.name == self.choice.driver), None)
-        self.driver: Driver | None = None
         if self.spec is not None:
             self.driver = self.sessions.driver = self.spec.factory(self.settings, self.store, self.clock)
             self.sessions.engine = self.driver.engine or self.sessions.engine
@@ -186,7 +205,7 @@ class Server:
         return self._environment
 
     def read_memory(self) -> Reading:
-        found: Reading | None = self.plugins.first("waxbill_read_memory", settings=self.settings)
+        found: Reading | None = self.plugins.first("waxbill_read_memory", settings=self.settings, driver=self.driver)
         return found or memory.read(self.settings.core.memory_limit_mb)
 
     def masked_environment(self, *, everything: bool) -> dict[str, str]:
@@ -202,21 +221,29 @@ class Server:
             for name, value in sorted(shown.items())
         }
 
+    def leave(self, reason: str, exit_code: int = 0) -> None:
+        """Ends the server: what runs is finished, what is accepted stays. Any thread may call it."""
+        self.leaving, self.exit_code = self.leaving or reason, max(self.exit_code, exit_code)
+        self.end()
+        log.log(logging.ERROR if exit_code else logging.INFO, "Stopping: %s", reason)
+
     def health(self) -> dict[str, Any]:
-        """The body of /health; ``status`` is ``healthy`` or ``unhealthy``. Memory in MB."""
+        """The body of /health. ``status`` is ``healthy``; ``degraded`` when it serves, but not all or not for long;
+        ``unhealthy`` when a part is down; ``shutting_down``. Memory in MB."""
         details: dict[str, dict[str, Any]] = {}
         for part in self.plugins.call("waxbill_health"):
             details.update(part)
-        store = self._store_health()
-        details = {"store": store, **details}
+        details = {"store": self._store_health(), "memory": self._memory_health(), **details}
         down = {name: part for name, part in details.items() if part.get("status") != "up"}
-        reading = self.read_memory()
+        problems = self.plugins.problems()
+        worries = [*problems.values(), *(part["warning"] for part in details.values() if part.get("warning"))]
+        status = "shutting_down" if self.leaving else "unhealthy" if down else "degraded" if worries else "healthy"
         return {
-            "status": "unhealthy" if down else "healthy",
+            "status": status,
             "mode": self.mode,
             "reason": self.choice.reason,
-            "memory": {"used_mb": round(reading.used_mb, 1), "limit_mb": round(reading.limit_mb, 1)},
-            "plugins": self.plugins.problems(),
+            "memory": {name: value for name, value in details["memory"].items() if name not in ("status", "warning")},
+            "plugins": problems,
             "deliveries": self.outbox.counts(),
             "info": {name: part for name, part in details.items() if name not in down},
             "error": down,
@@ -224,11 +251,29 @@ class Server:
         }
 
     def _store_health(self) -> dict[str, Any]:
-        free = os.statvfs(self.settings.core.store_dir)
+        free = os.statvfs(self.store.path.parent)
         return {
             "status": "up",
             "path": str(self.store.path),
             "free_mb": free.f_bavail * free.f_frsize // 1024 // 1024,
+            **({"warning": self.store.warning} if self.store.warning else {}),
+        }
+
+    def _memory_health(self) -> dict[str, Any]:
+        from . import heap  # ctypes, 0.3 MB: not before somebody asks
+
+        reading, level = self.read_memory(), self.admission.level
+        used = heap.used_mb()
+        tight = level in ("high", "critical")
+        return {
+            "status": "up",
+            "rss_mb": round(sum(memory.resident(os.getpid())) / memory.MIB, 1),
+            "heap_used_mb": None if used is None else round(used, 1),
+            "used_mb": round(reading.used_mb, 1),
+            "limit_mb": round(reading.limit_mb, 1),
+            "level": level or "not watched: pip install 'waxbill[monitor]'",
+            "memory_efficient": not tight,
+            **({"warning": self.admission.reason or f"memory is {level}"} if tight else {}),
         }
 
     def bring_in(self, late: LateAreas, router: Router) -> None:
@@ -296,6 +341,7 @@ def create_app(server: Server) -> falcon.App[Any, Any]:
     app.add_error_handler(WahaError, _answer_error)
     app.add_error_handler(falcon.HTTPError, _answer_falcon_error)
     app.add_error_handler((Exception, EngineFailure), unexpected)
+    app.add_error_handler(MemoryError, _out_of_memory(server))
     return app
 
 
@@ -345,6 +391,19 @@ def _answer_falcon_error(req: falcon.Request, resp: falcon.Response, error: falc
             status,
             {"message": error.description or error.title, "error": error.title, "statusCode": status},
         )
+
+
+def _out_of_memory(server: Server) -> Any:
+    """A request that needs more than there is fails alone, with 503; the server goes on."""
+
+    def answer(req: falcon.Request, resp: falcon.Response, error: MemoryError, params: Any) -> None:
+        del error, params  # they hold what was too large
+        most = server.settings.core.max_heap_mb
+        log.error("%s %s needs more memory than there is (MAX_HEAP_MB is %d)", req.method, req.path, most)
+        text = f"This request needs more memory than the server may use ({most} MB, MAX_HEAP_MB). Send less at a time."
+        _answer_error(req, resp, Unavailable(text, _MEMORY_RETRY_SECONDS), None)
+
+    return answer
 
 
 def _unexpected(server: Server) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import __version__
+from . import __version__, profiles
 from .masking import Mask, MaskedLines
 from .settings import SettingError, Settings
 
@@ -51,9 +51,10 @@ class _JsonLines(logging.Formatter):
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code: 0 for success, 1 for a failure that was said in a sentence."""
+    given = sys.argv[1:] if arguments is None else arguments
+    profile = _profile(given)
     try:
-        settings = Settings.load(os.environ)
-        code = _run(settings, arguments)
+        code = _run(Settings.load({**os.environ, profiles.NAME: profile} if profile else os.environ), given)
         sys.stdout.flush()
     except SettingError as error:
         print(f"waxbill: {error}", file=sys.stderr)
@@ -64,9 +65,16 @@ def main(arguments: list[str] | None = None) -> int:
     return code
 
 
-def _run(settings: Settings, arguments: list[str] | None) -> int:
-    given = sys.argv[1:] if arguments is None else arguments
-    if given == ["serve"]:
+def _profile(given: list[str]) -> str | None:
+    """The profile that ``serve`` is given, empty without one; None when it is another command, or another form."""
+    if given[:1] != ["serve"]:
+        return None
+    more = given[1].split("=", 1) + given[2:] if len(given) > 1 else ["--profile", ""]
+    return more[1] if len(more) == 2 and more[0] == "--profile" else None
+
+
+def _run(settings: Settings, given: list[str]) -> int:
+    if _profile(given) is not None:
         return _serve(settings)  # without argparse, which a server would keep in memory for nothing
     if given == ["health"]:
         return _health(settings)  # twice a minute in the memory of a container
@@ -79,6 +87,9 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     command = commands.add_parser("serve", help="serve the API")
+    command.add_argument(
+        "--profile", metavar="NAME", help="defaults for a memory limit: 512mb, 256mb, 128mb, auto, off"
+    )
     command.set_defaults(run=lambda _: _serve(settings))
 
     command = commands.add_parser("plugins", help="list the installed plugins and what they implement")
@@ -105,9 +116,9 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
     add_new_plugin(commands)
 
     add_deliveries(commands, settings)
-    if not _is_own(arguments):
+    if not _is_own(given):
         _load(settings).call("waxbill_commands", commands=commands)
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args(given)
     try:
         return int(parsed.run(parsed) or 0)
     except RemoteError as error:
@@ -115,9 +126,8 @@ def _run(settings: Settings, arguments: list[str] | None) -> int:
         return 1
 
 
-def _is_own(arguments: list[str] | None) -> bool:
+def _is_own(given: list[str]) -> bool:
     """Whether the command is one of the core's: then plugins need not be asked for theirs."""
-    given = sys.argv[1:] if arguments is None else arguments
     return bool(given) and given[0] in _OWN
 
 

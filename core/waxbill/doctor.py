@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 from . import memory
 from .driver import DriverSpec
@@ -12,17 +11,21 @@ from .drivers import obstacle
 from .hookspecs import Check, Choice
 from .memory import Reading
 from .plugins import Plugins
-from .settings import Settings
+from .settings import CoreSettings, SettingError, Settings, check_limits
 
 
 def examine(settings: Settings, plugins: Plugins, options: argparse.Namespace) -> list[Check]:
     """Everything that decides what serves here: memory, each driver, the choice, the store; then the plugins' own."""
-    reading = plugins.first("waxbill_read_memory", settings=settings) or memory.read(settings.core.memory_limit_mb)
+    reading = plugins.first("waxbill_read_memory", settings=settings, driver=None) or memory.read(
+        settings.core.memory_limit_mb
+    )
     specs: list[DriverSpec] = plugins.call("waxbill_driver", settings=settings)
     choice: Choice = plugins.first("waxbill_choose_driver", specs=specs, reading=reading, settings=settings)
-    checks = [_memory(reading), *(_driver(spec, reading) for spec in specs)]
+    asked, found = ", ".join(settings.core.profile), ", ".join(settings.profiles) or "none"
+    profile = Check("profile", None, f"{found} (asked for: {asked})")
+    checks = [_memory(reading), profile, _limits(settings.core, reading), *(_driver(spec, reading) for spec in specs)]
     checks.append(Check("choice", bool(choice.driver), f"{choice.driver or 'no driver'}: {choice.reason}"))
-    checks.append(_store(settings.core.store_dir))
+    checks.append(_store(settings.core))
     for added in plugins.call("waxbill_doctor", settings=settings, options=options):
         checks += added
     checks += [Check(f"plugin {name}", False, error) for name, error in plugins.problems().items()]
@@ -46,12 +49,20 @@ def _driver(spec: DriverSpec, reading: Reading) -> Check:
     return Check(f"driver {spec.name}", None if why else True, f"{spec.title} ({kind}): {found}")
 
 
-def _store(folder: Path) -> Check:
-    there = folder
-    while not there.exists():
-        there = there.parent
-    if os.access(there, os.W_OK):
+def _store(core: CoreSettings) -> Check:
+    folder = core.store_dir.absolute()
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if os.access(there, os.W_OK | os.X_OK):
         return Check("store", True, f"{folder} can be written")
-    return Check(
-        "store", False, f"{folder} can't be written", "Set WAHA_LOCAL_STORE_BASE_DIR to a folder that this user owns."
-    )
+    instead = "; a temporary folder is used instead (WAXBILL_STORE_FALLBACK)" if core.store_fallback else ""
+    remedy = "Set WAHA_LOCAL_STORE_BASE_DIR to a folder that this user can write."
+    return Check("store", False, f"{folder} can't be written{instead}", remedy)
+
+
+def _limits(core: CoreSettings, reading: Reading) -> Check:
+    cap = f"heap of the server at most {core.max_heap_mb} MB" if core.max_heap_mb else "heap not limited"
+    try:
+        check_limits(core, reading)
+    except SettingError as error:
+        return Check("limits", False, str(error))
+    return Check("limits", True, f"{cap}, bodies {core.max_body_mb} MB, media {core.max_media_mb} MB")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -62,7 +62,11 @@ class Events:
         self._environment = environment
         #: Called after the commit with a session and the payload of an event that one of its apps acts on.
         self.on_app_event: Callable[[Session, Any], object] = lambda session, payload: None
-        self._hooked = plugins.implements("waxbill_event")
+
+    @cached_property
+    def _hooked(self) -> bool:
+        """Whether a plugin takes events; asked at the first event, when plugins have had their say at the start."""
+        return self._plugins.implements("waxbill_event")
 
     def wanted(self, session: Session, event: str) -> bool:
         """Whether a webhook, a stream, an app or a plugin takes this event of this session."""

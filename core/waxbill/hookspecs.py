@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .app import Server
     from .delivery.outbox import Delivery, Outcome, WebhookRequest
-    from .driver import DriverSpec
+    from .driver import Driver, DriverSpec
     from .memory import Reading
     from .settings import Settings
 
@@ -80,11 +80,12 @@ def waxbill_driver(settings: Settings) -> DriverSpec:  # type: ignore[empty-body
 
 
 @hookspec(firstresult=True)
-def waxbill_read_memory(settings: Settings) -> Reading | None:
+def waxbill_read_memory(settings: Settings, driver: Driver | None) -> Reading | None:
     """One measurement of memory: limit, used, and parts by name.
 
-    Called at start, every few seconds, and whenever memory is asked for; so it must be cheap. The first plugin that
-    returns a Reading wins; the core's own answer (limit and use of the control group) comes last::
+    Called at start (then ``driver`` is None), every few seconds, and whenever memory is asked for; so it must be cheap.
+    The first plugin that returns a Reading wins; the core's own answer (limit and use of the control group) comes
+    last::
 
         @hookimpl
         def waxbill_read_memory(settings):
@@ -191,7 +192,8 @@ def waxbill_delivered(delivery: Delivery, outcome: Outcome) -> None:
 def waxbill_startup(server: Server) -> None:
     """The server is assembled: store open, driver chosen, sessions not yet started, port not yet open.
 
-    ::
+    A SettingError raised here stops the start, with its sentence; it is for settings that don't fit each other or
+    the machine::
 
         @hookimpl
         def waxbill_startup(server):

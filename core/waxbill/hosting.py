@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 
+from . import memory
 from ._lean import UNUSED_BY_WSGI, held_back
 from .settings import Settings
 
@@ -26,6 +27,8 @@ log = logging.getLogger("waxbill")
 
 def serve(settings: Settings) -> int:
     """Builds a server and serves until it is told to stop. Returns the exit code; failures are said in a sentence."""
+    if settings.core.max_heap_mb:
+        memory.cap(settings.core.max_heap_mb)
     try:
         plugins = load_plugins(settings)
         if not plugins.implements("waxbill_driver"):
@@ -48,4 +51,4 @@ def serve(settings: Settings) -> int:
             error.strerror or error,
         )
         return 1
-    return 0
+    return server.exit_code

@@ -168,6 +168,8 @@ class Parser(HTTPRequestParser):
             raise ParsingError("A header stands on one line")
         if self.chunked:
             self._check_chunked(header_plus)
+        if not self.adj.keep_alive and "upgrade" not in headers.get("CONNECTION", "").lower():
+            headers["CONNECTION"] = "close"
         if headers.get("CONTENT_TYPE", "").lower().startswith("multipart/form-data"):
             self.adj = self.adj.for_uploads
         fault = self.adj.intake.fault(self)

@@ -7,7 +7,9 @@ Sources: kernel documentation, admin-guide/cgroup-v2.rst, admin-guide/cgroup-v1/
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +35,9 @@ class Reading(msgspec.Struct, frozen=True):
     sessions: dict[str, float] = {}
     #: What this process and its children hold.
     own_mb: float = 0.0
+    #: The server's own heap as ``cap`` counts it (addresses, so somewhat more than is held), and its cap; 0: none.
+    heap_mb: float = 0.0
+    heap_limit_mb: float = 0.0
     #: Share of the last ten seconds, in percent, in which something stood still for want of memory; None: not known.
     pressure: float | None = None
     #: How often the limit was hit, and how often the kernel killed for it, since the group was made.
@@ -143,17 +148,21 @@ def _pressure(path: Path) -> float | None:
     return None
 
 
-def tree(pid: int | str = "self", proc: Path = _PROC) -> Iterator[int]:
-    """The ids of a process and of all below it; those that end meanwhile are passed over."""
-    text = str(os.getpid()) if pid == "self" else str(pid)
-    yield int(text)
+def children(pid: int, proc: Path = _PROC) -> list[int]:
+    """The ids of the processes that a process has started; none when it has ended."""
+    tasks = proc / str(pid) / "task"
     try:
-        threads = os.listdir(proc / text / "task")
+        threads = os.listdir(tasks)
     except OSError:
-        return
-    for thread in threads:
-        for child in _text(proc / text / "task" / thread / "children").split():
-            yield from tree(child, proc)
+        return []
+    return [int(child) for thread in threads for child in _text(tasks / thread / "children").split()]
+
+
+def tree(pid: int, proc: Path = _PROC) -> Iterator[int]:
+    """The ids of a process and of all below it; those that end meanwhile are passed over."""
+    yield pid
+    for child in children(pid, proc):
+        yield from tree(child, proc)
 
 
 def resident(pid: int, proc: Path = _PROC) -> tuple[int, int]:
@@ -164,12 +173,18 @@ def resident(pid: int, proc: Path = _PROC) -> tuple[int, int]:
     return (int(fields[1]) - int(fields[2])) * _PAGE, int(fields[2]) * _PAGE
 
 
+def heap(pid: int, proc: Path = _PROC) -> int:
+    """The addresses of a process that can be written, in bytes: what ``cap`` limits."""
+    fields = _text(proc / str(pid) / "statm").split()
+    return int(fields[5]) * _PAGE if len(fields) > 5 else 0
+
+
 def own(proc: Path = _PROC) -> int:
     """About what this process and its children hold, in bytes: each one's own, and what they share once.
 
     Exact figures (PSS) make the kernel walk every page; this costs a millisecond for a browser.
     """
-    sizes = [resident(pid, proc) for pid in tree(proc=proc)]
+    sizes = [resident(pid, proc) for pid in tree(os.getpid(), proc)]
     return sum(mine for mine, _ in sizes) + max(shared for _, shared in sizes)
 
 
@@ -196,11 +211,20 @@ def read(limit_mb: int = 0, *, proc: Path = _PROC, root: Path = _ROOT) -> Readin
         used_mb=used / MIB,
         source=source,
         own_mb=held / MIB,
+        heap_mb=heap(os.getpid(), proc) / MIB,
+        heap_limit_mb=_cap_mb,
         pressure=_pressure(proc / "pressure/memory") if pressure is None else pressure,
         hits=group.hits() if group else 0,
         kills=group.kills() if group else 0,
         at=time.monotonic(),
     )
+
+
+# What stays free of the cap for everything small, in MB.
+_SPARE_MB = 8.0
+_cap_mb = 0.0
+_set_aside = 0
+_room_lock = threading.Lock()
 
 
 def cap(limit_mb: int) -> None:
@@ -211,8 +235,40 @@ def cap(limit_mb: int) -> None:
     """
     import resource
 
+    global _cap_mb
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (limit_mb * MIB, hard))
+    threading.stack_size(MIB)  # 8 MB for each thread, the usual, would count against the limit
+    _cap_mb = float(limit_mb)
+
+
+def _fits(need_bytes: int) -> bool:
+    return heap(os.getpid()) + _set_aside + need_bytes <= (_cap_mb - _SPARE_MB) * MIB
+
+
+@contextlib.contextmanager
+def room(need_bytes: int) -> Iterator[None]:
+    """Sets part of the heap aside for the block; raises MemoryError when there is not as much under the cap.
+
+    Asked before large pieces are decoded: msgspec 0.22 dies of a failed allocation for a string instead of raising.
+    """
+    global _set_aside
+    if not _cap_mb:
+        yield
+        return
+    with _room_lock:
+        if not _fits(need_bytes):
+            from .heap import trim
+
+            trim()
+            if not _fits(need_bytes):
+                raise MemoryError
+        _set_aside += need_bytes
+    try:
+        yield
+    finally:
+        with _room_lock:
+            _set_aside -= need_bytes
 
 
 def uncap(pid: int) -> None:

@@ -15,6 +15,7 @@ import msgspec
 import pluggy
 
 from . import hookspecs
+from .settings import SettingError
 
 log = logging.getLogger("waxbill.plugins")
 
@@ -144,6 +145,8 @@ class Plugins:
             try:
                 yield function(**{name: arguments[name] for name in implementation.argnames})
             except Exception as error:
+                if hook == "waxbill_startup" and isinstance(error, SettingError):
+                    raise  # the operator's to mend, before anything is served
                 self.report(implementation.plugin_name, hook, error, error.__traceback__)
 
     def report(self, name: str, hook: str, error: Exception, trace: TracebackType | None = None) -> None:

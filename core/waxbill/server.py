@@ -318,7 +318,14 @@ class _Threads(ThreadedTaskDispatcher):
             idle = len(self.threads) - self.active_count - len(self.queue)
             running = len(self.threads)
         if idle <= 0 and running < self._most:
-            self.set_thread_count(running + 1)
+            try:
+                self.set_thread_count(running + 1)
+            except RuntimeError as error:  # no memory for its stack
+                log.error("No more threads can be started (%d run): %s", running, error)
+                with self.lock:
+                    self.threads.discard(max(self.threads, default=0))
+                if not self.threads:
+                    raise MemoryError from error
         super().add_task(task)
 
 
@@ -350,11 +357,12 @@ class Loop:
             # An answer's head and body leave in one piece.
             send_bytes=64 * 1024,
             # Bodies and answers beyond these go to temporary files instead of memory.
-            inbuf_overflow=256 * 1024,
-            outbuf_overflow=1024 * 1024,
+            inbuf_overflow=core.buffer_kb * 1024,
+            outbuf_overflow=4 * core.buffer_kb * 1024,
             asyncore_use_poll=True,
         )
         adjustments.intake = Intake(server, local_only=not server.access.required and not core.no_api_key)
+        adjustments.keep_alive = core.keep_alive
         adjustments.for_uploads = copy.copy(adjustments)
         # The file, and the form around it.
         adjustments.for_uploads.max_request_body_size = core.max_media_mb * 1024 * 1024 + 64 * 1024
@@ -367,6 +375,7 @@ class Loop:
             if server.pace is not None:
                 listener.channel_class = _PacedChannel
         self.listeners = listeners
+        self._adjustments = (adjustments, adjustments.for_uploads)
         server.clock.wake = listeners[0].pull_trigger
 
     @property
@@ -404,6 +413,8 @@ class Loop:
     def stop(self) -> None:
         """Ends the loop; a signal handler or any thread may call it."""
         self._stopping = True
+        for adjustments in self._adjustments:
+            adjustments.keep_alive = False
         self.listeners[0].trigger.pull_trigger()
 
     def _round(self, wait_seconds: float) -> None:
@@ -429,15 +440,15 @@ class Loop:
                         self._park(channel, parked)
                     except NeedsThread:
                         request.get_body_stream().seek(0)
-                        self._threads.add_task(_InThread(self, channel))
+                        self._hand_on(channel)
                     except Later as later:
                         self.run_later(channel, later.due)
                     except HandOver as hand_over:
                         hand_over.take(channel.release())
                     else:
                         answered.append(channel)
-        except sqlite3.Error as error:
-            log.error("The store could not keep %d requests: %s", len(answered), error)
+        except (sqlite3.Error, MemoryError) as error:
+            log.error("The store could not keep %d requests: %s", len(answered), error or "out of memory")
             for channel in answered:
                 channel.retract()
         for channel in answered:
@@ -478,6 +489,15 @@ class Loop:
                 channel.server.trigger.pull_trigger()
 
         parked.begin(again)
+
+    def _hand_on(self, channel: _Channel) -> None:
+        """Has a request answered in a thread; with 503 where there is no memory for one."""
+        try:
+            self._threads.add_task(_InThread(self, channel))
+        except MemoryError:
+            channel.retract()
+            with channel.requests_lock:
+                channel.requests.clear()
 
     def _drain(self) -> None:
         """Closes the door, then lets what runs finish for as long as the settings allow."""
@@ -542,7 +562,8 @@ def serve(server: Server, application: Any) -> None:
     host = bind_address(server)
     loop = Loop(server, application, host)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.stop())
+        signal.signal(number, lambda number, _: server.leave(f"asked to by {signal.Signals(number).name}"))
+    server.end = loop.stop
     core = server.settings.core
     if not core.port and not core.base_url:
         server.files.base_url = f"{core.schema}://{core.hostname}:{loop.addresses[0][1]}"
@@ -551,7 +572,6 @@ def serve(server: Server, application: Any) -> None:
     try:
         loop.run()
     finally:
-        log.info("Stopping: sessions, then deliveries, then the store")
         server.close()
 
 
@@ -559,7 +579,13 @@ def _announce(server: Server, loop: Loop) -> None:
     reading = server.reading
     driver = server.spec.title if server.spec else "no driver"
     log.info("waxbill: %s (%s mode): %s", driver, server.mode, server.choice.reason)
-    log.info("Memory: limit %.0f MB (%s), %.0f MB in use", reading.limit_mb, reading.source, reading.used_mb)
+    log.info(
+        "Memory: limit %.0f MB (%s), %.0f MB in use, profile %s",
+        reading.limit_mb,
+        reading.source,
+        reading.used_mb,
+        ", ".join(server.settings.profiles) or "none",
+    )
     if not server.access.required:
         log.warning(
             "No API key is set (WAHA_API_KEY): everyone who reaches this address may send. %s",

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import UNSET
 
+from .admission import Admission
 from .media.files import remove_tree
 from .model import ids
 from .model.errors import NotFound, Unprocessable, ValidationFailed, WrongState
@@ -220,6 +221,7 @@ class Sessions:
         self.clock = clock
         self._outbox = outbox
         self.files: Files
+        self.admission = Admission()
         self.events: Events  # set, like files, by the server, which needs the sessions to make them
         self.driver: Driver | None = None
         self.engine: str = settings.core.engine
@@ -287,6 +289,7 @@ class Sessions:
         """A new session, STOPPED; raises Unprocessable when there is one of that name."""
         name = session_name(name) if name else f"session_{os.urandom(16).hex()}"
         check(config)
+        self.admission.admit("A new session")
         with self._changing:
             if name in self._sessions:
                 raise Unprocessable(f"Session '{name}' already exists. Use PUT /api/sessions/{name} to change it.")
@@ -327,6 +330,7 @@ class Sessions:
         session = self.get(name)
         with session.changing:
             if session.account is None:
+                self.admission.admit(f"Session '{name}'")
                 self._set_running(session, True)
                 self._begin(session)
         return session

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NewType, TypeVar
 
 import msgspec
 
+from . import memory, profiles
 from .masking import mask_text
 
 #: Text that is never shown: its value is masked wherever settings are printed.
@@ -65,9 +66,13 @@ class CoreSettings(msgspec.Struct, frozen=True):
     """The settings of the core."""
 
     profile: Annotated[
-        Literal["private", "public"],
-        Setting("WAXBILL_PROFILE", meaning="public: stricter defaults, for servers whose clients are strangers."),
-    ] = "private"
+        tuple[str, ...],
+        Setting(
+            profiles.NAME,
+            meaning="Defaults that belong together. For a memory limit: 512mb, 256mb, 128mb, off, or auto, which goes "
+            "by the limit found. With a comma, public: stricter ones, for servers whose clients are strangers.",
+        ),
+    ] = (profiles.AUTO,)
 
     # -- the server
     port: Annotated[int, Setting("PORT", "WHATSAPP_API_PORT", meaning="Port to listen on.", low=0, high=65535)] = 3000
@@ -227,6 +232,13 @@ class CoreSettings(msgspec.Struct, frozen=True):
     store_dir: Annotated[
         Path, Setting("WAHA_LOCAL_STORE_BASE_DIR", meaning="Folder for the store and the sessions' files.")
     ] = Path(".waxbill")
+    store_fallback: Annotated[
+        bool,
+        Setting(
+            "WAXBILL_STORE_FALLBACK",
+            meaning="Use a temporary folder, with a warning, where that one can't be written.",
+        ),
+    ] = False
     store_sync: Annotated[
         Literal["normal", "full"],
         Setting(
@@ -337,6 +349,16 @@ class CoreSettings(msgspec.Struct, frozen=True):
             low=0,
         ),
     ] = 0
+    buffer_kb: Annotated[
+        int,
+        Setting(
+            "WAXBILL_BUFFER_KB",
+            meaning="Most of a request's body kept in memory, in KB (of an answer: four times that); more goes to a "
+            "temporary file.",
+            low=4,
+            high=64 * 1024,
+        ),
+    ] = 256
     max_reconnect_attempts: Annotated[
         int,
         Setting(
@@ -480,21 +502,33 @@ class CoreSettings(msgspec.Struct, frozen=True):
         return (self.base_url or f"{self.schema}://{self.hostname}:{self.port}").rstrip("/")
 
 
-#: What a profile sets where nothing else does.
-PROFILES: dict[str, dict[str, str]] = {
-    "public": {
-        "WAXBILL_ALLOW_PRIVATE_ADDRESSES": "false",
-        "WAXBILL_RATE_LIMIT": "600",
-        "WAXBILL_AUDIT_KEEP": "10000",
-        "WAXBILL_SESSION_QUOTA_MB": "1024",
-        "WHATSAPP_SWAGGER_ENABLED": "false",
-        "WAHA_HTTP_STRICT_MODE": "true",
-    }
-}
+# What requests need beside the server, in MB, for anything to work.
+_LEAST_HEAP_MB = 16
+_NOTHING: Mapping[str, str] = types.MappingProxyType({})
 
 #: Settings whose values are separated by something other than a comma.
 _SEPARATORS = {"WHATSAPP_HOOK_CUSTOM_HEADERS": ";"}
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
+
+
+def check_limits(core: CoreSettings, reading: memory.Reading) -> None:
+    """Raises SettingError for a limit that is larger than what the kernel allows, or too small to start with."""
+    allowed = memory.read()
+    if core.memory_limit_mb > allowed.limit_mb:
+        raise SettingError(
+            f"MEMORY_LIMIT_MB is {core.memory_limit_mb}, but no more than {allowed.limit_mb:.0f} MB can be used "
+            f"({allowed.source}). Lower it, or leave it out: then the limit is found."
+        )
+    if core.max_heap_mb > reading.limit_mb:
+        raise SettingError(
+            f"MAX_HEAP_MB is {core.max_heap_mb}, but the limit is {reading.limit_mb:.0f} MB ({reading.source}). "
+            "Lower it; half of the limit is a good value."
+        )
+    if core.max_heap_mb and core.max_heap_mb < reading.heap_mb + _LEAST_HEAP_MB:
+        raise SettingError(
+            f"MAX_HEAP_MB is {core.max_heap_mb}, but the server itself needs {reading.heap_mb:.0f} MB, and requests "
+            f"{_LEAST_HEAP_MB} MB at least. Raise it, or set it to 0 for no limit."
+        )
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -565,19 +599,33 @@ class Settings:
     8080
     """
 
-    def __init__(self, environment: Mapping[str, str], file: Mapping[str, str] = types.MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        file: Mapping[str, str] = _NOTHING,
+        *,
+        limit_mb: float | None = None,
+    ) -> None:
+        """``limit_mb`` is the memory limit found, for the profile that goes by it; None: no such profile."""
         self.environment = environment
         self._file = file
         self._parts: dict[type[msgspec.Struct], msgspec.Struct] = {}
         self._rows: list[Row] = []
-        profile = environment.get("WAXBILL_PROFILE") or file.get("WAXBILL_PROFILE") or ""
-        self._profile = profile.strip().lower()
+        named = (environment.get(profiles.NAME) or file.get(profiles.NAME) or "").strip()
+        try:
+            #: The profiles in force and what each sets, the first first.
+            self.profiles = profiles.chosen(named.lower().split(",") if named else [], limit_mb)
+        except ValueError as error:
+            raise SettingError(f"{profiles.NAME} is {named!r}, but must be {error}.") from None
         self.core = self.add(CoreSettings)
 
     @classmethod
     def load(cls, environment: Mapping[str, str], folder: Path = Path()) -> Settings:
-        """The settings of an environment and of the .env file in ``folder``; the environment wins."""
-        return cls(environment, read_env_file(folder / ".env"))
+        """The settings of an environment and of the .env file in ``folder``, over those of the profile for the memory
+        limit found; the environment wins, then the file."""
+        file = read_env_file(folder / ".env")
+        limit = cls(environment, file).core.memory_limit_mb
+        return cls(environment, file, limit_mb=memory.read(limit).limit_mb)
 
     def add(self, kind: type[T]) -> T:
         """Reads the settings of a type and keeps them; raises SettingError for the first bad value."""
@@ -602,7 +650,11 @@ class Settings:
 
     def _read(self, bare: Any, declaration: Setting, default: Any) -> tuple[Any, str]:
         for name in declaration.names:
-            for where, values in ((name, self.environment), (f"{name} in .env", self._file)):
+            for where, values in (
+                (name, self.environment),
+                (f"{name} in .env", self._file),
+                *((f"{profiles.NAME}={profile}", sets) for profile, sets in self.profiles.items()),
+            ):
                 text = values.get(name)
                 if text is None or text.strip() == "":
                     continue
@@ -613,10 +665,12 @@ class Settings:
                     raise SettingError(
                         f"{name} is {shown}, but must be {_allowed(bare, declaration)}. {declaration.meaning}"
                     ) from None
-        text = PROFILES.get(self._profile, {}).get(declaration.names[0])
-        if text is not None:
-            return _parse(declaration.names[0], text, bare, declaration), f"WAXBILL_PROFILE={self._profile}"
         return default, "default"
+
+    def move_store(self, folder: Path) -> None:
+        """Keeps everything in another folder than the one that was set, which can't be written."""
+        self.core = msgspec.structs.replace(self.core, store_dir=folder)
+        self._parts[CoreSettings] = self.core
 
     def part(self, kind: type[T]) -> T:
         """The settings of a type that was added."""

@@ -16,11 +16,15 @@ import contextlib
 import fcntl
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .settings import CoreSettings
 
 # The log is copied into the file beside the writers when it has grown by this much ...
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -35,6 +39,38 @@ _CHECK_UP_TO_BYTES = 16 * 1024 * 1024
 
 class StoreError(Exception):
     """The store can't be used; the text says why and what to do."""
+
+
+def folder_for(core: CoreSettings) -> tuple[Path, str]:
+    """Where the store goes, and a warning where that is not the folder that was set (WAXBILL_STORE_FALLBACK).
+
+    Raises StoreError when the folder can't be written and nothing else may be used.
+    """
+    folder = core.store_dir
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.access(folder, os.W_OK | os.X_OK):
+            return folder, ""
+        why = "Permission denied"
+    except OSError as error:
+        why = error.strerror or str(error)
+    if not core.store_fallback:
+        return folder, ""  # the store says itself what is wrong
+    import tempfile
+
+    # The same at each start, so that a restart finds what was kept; nobody else may have made it.
+    other = Path(tempfile.gettempdir()) / f"waxbill-{os.getuid()}"
+    try:
+        other.mkdir(exist_ok=True, mode=0o700)
+        found = other.lstat()
+    except OSError as error:
+        raise StoreError(f"Neither {folder} ({why}) nor {other} ({error.strerror}) can be written.") from error
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise StoreError(f"{folder} can't be written ({why}), and {other} is not a private folder of this user.")
+    return other, (
+        f"The folder {folder} can't be written ({why}), so everything is kept in {other}, which may not outlive this "
+        "machine. Set WAHA_LOCAL_STORE_BASE_DIR to a folder that this user can write."
+    )
 
 
 class _Local(threading.local):
@@ -101,6 +137,8 @@ class Store:
 
     def __init__(self, path: Path, *, full_sync: bool = False) -> None:
         self.path = path
+        #: What the operator has to know about it, in words.
+        self.warning = ""
         self._full_sync = full_sync
         self._local = _Local()
         self._lock = threading.Lock()
@@ -252,6 +290,13 @@ class Store:
                 "INSERT INTO part VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version",
                 (part, len(scripts)),
             )
+
+    def shrink(self) -> int:
+        """Lets go of the pages that the connections keep in memory; answers how many connections there are."""
+        connections = list(self._connections)
+        for db in connections:
+            db.execute("PRAGMA shrink_memory")  # SQLite takes turns by itself: any thread may ask
+        return len(connections)
 
     def close(self) -> None:
         """Closes every connection; call it when no other thread uses the store any more."""

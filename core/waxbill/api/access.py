@@ -67,7 +67,7 @@ class Access:
             self._plain = configured.encode()
         #: Whether the key is one that everybody tries first: then only this machine may try it.
         self.weak = digest is None and is_weak(configured)
-        if core.profile == "public" and not self.required:
+        if "public" in core.profile and not self.required:
             raise SettingError("WAXBILL_PROFILE is public, so a key is needed: set WAHA_API_KEY.")
         self._rate = Rate(core.rate_limit, max(10, core.rate_limit // 6)) if core.rate_limit else None
         #: Who is logged in to the dashboard, and may do from there what the key allows that was given.

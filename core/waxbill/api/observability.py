@@ -54,9 +54,10 @@ def ping(call: Call) -> PingResponse:
 
 @area.get("/health", scope="any", waits=True)
 def health(call: Call) -> Reply:
-    """Say whether the server is well: 200 if it is, 503 if not."""
+    """Say whether the server is well: 200 if it is (or serves, but with a worry), 503 if not."""
     report = call.server.health()
-    return Reply(encode(report), "application/json; charset=utf-8", 200 if report["status"] == "healthy" else 503)
+    status = 200 if report["status"] in ("healthy", "degraded") else 503
+    return Reply(encode(report), "application/json; charset=utf-8", status)
 
 
 @area.get("/api/server/version", scope="any")

@@ -27,6 +27,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import falcon
 import msgspec
 
+from ..admission import LARGE_BYTES
+from ..memory import room
 from ..model.errors import BadRequest, BodyTooLarge, NotImplementedByEngine, ValidationFailed, WahaError
 from ..model.sessions import WORKING
 from ..pace import Later
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 #: What a session's key must allow for a call; ``admin`` needs the server's own key, ``open`` none.
 Scope = Literal["open", "any", "read", "send", "control", "setting", "app", "delete", "admin"]
 Handler = Callable[..., Any]
+
+# A body of this size or more needs room to be read: its text, its values, and a copy of one on the way.
+_LARGE_BYTES, _DECODED_TIMES = 64 * 1024, 3
 
 encode = msgspec.json.Encoder(enc_hook=repr).encode
 
@@ -357,14 +362,22 @@ def _body_reader(server: Server, operation: Operation) -> Callable[[falcon.Reque
         nonlocal decoder
         if decoder is None:
             decoder = msgspec.json.Decoder(kind)
+        length = req.content_length or 0
+        if length >= LARGE_BYTES:
+            server.admission.admit(f"A body of {length / 1024 / 1024:.0f} MB")
         if operation.waits and (req.content_type or "").lower().startswith("multipart/form-data"):
             from .forms import read_form
 
             return read_form(req, kind, server.files)
-        length = req.content_length or 0
         if length > most:
             raise BodyTooLarge(too_large(most))
-        text = req.bounded_stream.read()
+        if length >= _LARGE_BYTES:
+            with room(_DECODED_TIMES * length):
+                return decoded(req.bounded_stream.read())
+        return decoded(req.bounded_stream.read())
+
+    def decoded(text: bytes) -> Any:
+        assert decoder is not None
         try:
             body = decoder.decode((text.strip() and text) or b"{}")
             if strict and (unknown := _undeclared(msgspec.json.decode(text or b"{}"), body)):

@@ -85,8 +85,15 @@ class Lanes:
         if self._idle:
             self._changed.notify()
         elif self._workers < self._most and not self._stopping:
-            self._workers += 1
-            threading.Thread(target=self._work, name=f"delivery-{self._workers}", daemon=True).start()
+            worker = threading.Thread(target=self._work, name=f"delivery-{self._workers + 1}", daemon=True)
+            try:
+                worker.start()
+                self._workers += 1
+            except RuntimeError as error:  # no memory for its stack; the lane is in line, somebody will come for it
+                log.error("A delivery thread can't be started: %s", error)
+                if not self._workers:
+                    self._ready.remove(lane)
+                    self._clock.call_later(retry.DEFAULT_DELAY_SECONDS, lambda: self._again(lane))
 
     def _work(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 import msgspec
 
+from ..admission import Admission
 from ..model.errors import BadRequest, StorageFull, Unprocessable
 from ..model.media import WAMedia
 from . import types
@@ -60,6 +61,7 @@ class Files:
         self.base_url = core.public_url
         self._incoming = core.store_dir / "incoming"
         self.most_bytes = core.max_media_mb * 1024 * 1024
+        self.admission = Admission()
         self._uploads: set[str] = set()
         self._local = threading.local()
 
@@ -161,6 +163,7 @@ class Files:
             raise BadRequest(f"file.data is not base64: {error}") from None
 
     def _fetch(self, url: str, into: BinaryIO) -> str:
+        self.admission.admit("Media from a URL, whose size is not known,")
         from .fetch import Limits, Refused, fetch  # http.client and TLS: 5 MB
 
         limits = Limits(self.most_bytes, self._core.fetch_seconds, self._core.allow_private_addresses)

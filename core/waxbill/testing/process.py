@@ -130,6 +130,18 @@ class ServerProcess:
                 if not self._changed.wait(end - time.monotonic()) and time.monotonic() >= end:
                     return None
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def wait(self, timeout_seconds: float = 30.0) -> int:
+        """Waits until the server ends by itself and returns its exit code; raises RuntimeError when it does not."""
+        assert self._process is not None
+        try:
+            return self._ended(self._process.wait(timeout_seconds))
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f"The server still runs after {timeout_seconds} s:\n{self.log}") from None
+
     def stop(self) -> int:
         """Stops the server gracefully and returns its exit code."""
         return self._end(signal.SIGTERM)
@@ -149,9 +161,14 @@ class ServerProcess:
             process.kill()
             process.wait()
             raise RuntimeError(f"The server did not stop within {_STOP_SECONDS} s:\n{self.log}") from None
+        return self._ended(code)
+
+    def _ended(self, code: int) -> int:
+        """Reads the rest of the log of a process that has ended."""
+        assert self._process is not None
         self._reader.join()
-        assert process.stderr is not None
-        process.stderr.close()
+        assert self._process.stderr is not None
+        self._process.stderr.close()
         return code
 
     def restart(self) -> ServerProcess:

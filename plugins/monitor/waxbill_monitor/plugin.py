@@ -1,35 +1,26 @@
-"""What this plugin gives to waxbill: memory figures of the whole process tree, the watch over them, /metrics."""
+"""What this plugin gives to waxbill: memory by part of the server, the watch over it, /api/memory and /metrics."""
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import msgspec
-import psutil
 
-from waxbill import hookimpl, memory
-from waxbill.memory import MIB, Reading
-from waxbill.settings import Settings
+from waxbill import Check, Driver, hookimpl, memory
+from waxbill.memory import Reading
+from waxbill.settings import SettingError, Settings
 
-from . import watch
+from . import levels, processes
+from .housekeeping import tidy
 from .settings import MonitorSettings
+from .watch import Watch
 
 if TYPE_CHECKING:
     from waxbill.app import Server
 
-
-def parts() -> dict[str, float]:
-    """Resident memory in MiB: ``server``, and each kind of child process by its name."""
-    me = psutil.Process()
-    sizes = {"server": me.memory_info().rss / MIB}
-    for child in me.children(recursive=True):
-        try:
-            name, size = child.name(), child.memory_info().rss / MIB
-        except psutil.NoSuchProcess:
-            continue  # it ended between the list and the look
-        sizes[name] = sizes.get(name, 0.0) + size
-    return sizes
+#: The watch over each server of this process.
+watches: WeakKeyDictionary[Server, Watch] = WeakKeyDictionary()
 
 
 @hookimpl
@@ -38,44 +29,61 @@ def waxbill_settings() -> type[msgspec.Struct]:
 
 
 @hookimpl
-def waxbill_read_memory(settings: Settings) -> Reading:
-    """The core's reading with the resident memory of this process and of what it started, by name."""
+def waxbill_read_memory(settings: Settings, driver: Driver | None) -> Reading:
+    """The core's reading, with what each part and each session holds."""
+    parts, sessions = processes.roughly(driver)
     found = memory.read(settings.core.memory_limit_mb)
-    return msgspec.structs.replace(found, parts=parts())
+    return msgspec.structs.replace(found, parts=parts, sessions=sessions)
 
 
 @hookimpl(trylast=True)
-def waxbill_memory_level(reading: Reading, settings: Settings) -> str:
-    return watch.level(reading, settings.part(MonitorSettings).threshold_mb)
+def waxbill_memory_level(reading: Reading, history: list[Reading], settings: Settings) -> str:
+    return levels.judge(reading, history, settings.part(MonitorSettings).threshold_mb)
 
 
 @hookimpl
 def waxbill_relieve_memory(rung: str) -> str | None:
     """Collects garbage and gives what the allocator keeps free back to the kernel."""
-    if rung != "collect":
-        return None
-    import ctypes  # 1 MB: only when it is needed
-
-    me = psutil.Process()
-    before = me.memory_info().rss
-    gc.collect()
-    ctypes.CDLL(None).malloc_trim(0)
-    freed = (before - me.memory_info().rss) / MIB
-    return f"collected garbage ({freed:.1f} MB)" if freed >= 0.1 else None
+    return f"collected garbage, trimmed the heap ({tidy():.1f} MB)" if rung == "collect" else None
 
 
 @hookimpl
 def waxbill_startup(server: Server) -> None:
-    watch.Watch(server, server.settings.part(MonitorSettings).check_seconds).begin()
+    settings = server.settings.part(MonitorSettings)
+    if settings.threshold_mb > server.reading.limit_mb:
+        raise SettingError(
+            f"MEMORY_THRESHOLD_MB is {settings.threshold_mb}, but the limit is {server.reading.limit_mb:.0f} MB "
+            f"({server.reading.source}). Lower it, or leave it out: then it is "
+            f"{levels.threshold_mb(server.reading.limit_mb, 0):.0f}."
+        )
+    watches[server] = watch = Watch(server, settings)
+    watch.begin()
+    if settings.prometheus:
+        from .traffic import Traffic
 
-
-@hookimpl
-def waxbill_metrics() -> dict[str, float]:
-    return {f'waxbill_memory_mb{{part="{name}"}}': round(size, 2) for name, size in parts().items()}
+        watch.traffic = Traffic()
+        server.plugins.register("monitor-traffic", watch.traffic)
 
 
 @hookimpl
 def waxbill_routes(app: Any, server: Server) -> Any:
-    from .api import area
+    from .api import area, open_to_all
 
-    return area
+    traffic = watches[server].traffic
+    if traffic is None:
+        return area
+    app.add_middleware(traffic)
+    return open_to_all(area)
+
+
+@hookimpl
+def waxbill_doctor(settings: Settings) -> list[Check]:
+    """What the watch would do: when it gives the alarm, and whether the kernel tells of pressure."""
+    own = settings.part(MonitorSettings)
+    limit = memory.read(settings.core.memory_limit_mb).limit_mb
+    threshold = levels.threshold_mb(limit, own.threshold_mb)
+    critical = levels.CRITICAL * threshold
+    well = threshold <= limit
+    found = f"every {own.check_seconds:g} s, alert at {threshold:.0f} MB, critical at {critical:.0f} of {limit:.0f} MB"
+    remedy = "Lower MEMORY_THRESHOLD_MB, or leave it out."
+    return [Check("watch", well, found + (", dry run" if own.dry_run else ""), "" if well else remedy)]
