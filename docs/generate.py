@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from waxbill import hookspecs
 from waxbill.app import AREAS
 from waxbill.builtin import load_plugins
 from waxbill.driver import DriverSpec
@@ -63,7 +68,59 @@ def settings() -> str:
     return "\n".join([*lines, ""])
 
 
-PAGES = {"features.md": features, "settings.md": settings}
+HOOKS = {name: spec for name, spec in vars(hookspecs).items() if name.startswith("waxbill_")}
+
+
+def _as_markdown(docstring: str) -> str:
+    """A docstring of the hooks as Markdown: its examples become fenced blocks, its double backquotes single ones."""
+    lines: list[str] = []
+    code: list[str] = []
+    for line in [*docstring.splitlines(), "end"]:
+        if code and line and not line.startswith("    "):
+            lines += ["```python", *inspect.cleandoc("\n".join(code)).splitlines(), "```", ""]
+            code = []
+        if code or (line.startswith("    ") and lines and lines[-2:-1] and lines[-2].endswith(":")):
+            code.append(line)
+        elif line.endswith("::"):
+            lines.append("For example:" if line == "::" else line.removesuffix(":").replace("``", "`"))
+        else:
+            lines.append(line.replace("``", "`"))
+    return "\n".join(lines[:-1])
+
+
+def hook(name: str) -> str:
+    """The page of one hook: how it is declared, what its docstring says."""
+    spec = HOOKS[name]
+    signature = inspect.signature(spec)
+    arguments = ", ".join(str(parameter) for parameter in signature.parameters.values()).replace("'", "")
+    answers = str(signature.return_annotation).strip("'")
+    first = spec.waxbill_spec["firstresult"]
+    called = "The first answer that is not None counts." if first else "All plugins are called."
+    declared = f"def {name}({arguments}) -> {answers}: ..."
+    doc = _as_markdown(inspect.getdoc(spec) or "")
+    return f"# {name}\n\n```python\n{declared}\n```\n\n{called}\n\n{doc.rstrip()}\n"
+
+
+def hooks() -> str:
+    """All hooks with the first sentence of each, in the order of hookspecs.py."""
+    lines = [
+        *("# Hooks", ""),
+        "What a plugin can implement. An implementation may leave out arguments that it does not use;",
+        "[Plugins](../plugins.md) says how to write one, and how hooks change.",
+        *("", "| hook | what it is for |", "|---|---|"),
+    ]
+    for name, spec in HOOKS.items():
+        first = re.split(r"(?<=\.)\s", inspect.getdoc(spec) or "", maxsplit=1)[0].replace("``", "`").rstrip(":.")
+        lines.append(f"| [{name}]({name}.md) | {first}. |")
+    return "\n".join([*lines, ""])
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "features.md": features,
+    "settings.md": settings,
+    "hooks/index.md": hooks,
+    **{f"hooks/{name}.md": partial(hook, name) for name in HOOKS},
+}
 
 
 def main() -> int:
@@ -74,6 +131,7 @@ def main() -> int:
             continue
         stale.append(name)
         if "--check" not in sys.argv:
+            (DOCS / name).parent.mkdir(exist_ok=True)
             (DOCS / name).write_text(text)
     print(f"{'stale' if '--check' in sys.argv else 'written'}: {', '.join(stale) or 'nothing'}")
     return 1 if stale and "--check" in sys.argv else 0

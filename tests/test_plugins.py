@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,44 @@ def test_first_takes_the_first_answer_and_call_takes_all() -> None:
     plugins = Plugins(disabled=["mock", "monitor", "browser"], extra=[("one", One()), ("two", Two())])
     assert plugins.call("waxbill_metrics") == [{"one": 1}, {"two": 2}]
     assert plugins.first("waxbill_memory_level", reading=None, history=[], settings=None) == "high"
+
+
+# -- how hooks change (docs/plugins.md)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_an_implementation_may_leave_out_any_argument(name: str) -> None:
+    """What an old plugin is to a hook that has gained arguments since."""
+    arguments = inspect.signature(getattr(hookspecs, name)).parameters
+    for kept in (None, *arguments):
+        called: list[Any] = []
+        parameter = kept or ""
+        code = f"def {name}({parameter}):\n    called.append({parameter or None})\n    return 'answer'"
+        scope: dict[str, Any] = {"called": called}
+        exec(compile(code, name, "exec"), scope)
+        plugin = types.SimpleNamespace(**{name: hookimpl(tryfirst=True)(scope[name])})
+        plugins = Plugins(disabled=["mock", "monitor", "browser", "redis"], extra=[("old", plugin)])
+        assert plugins.first(name, **{argument: argument for argument in arguments}) == "answer"
+        assert called == [kept]
+        assert plugins.problems() == {}
+
+
+def test_a_deprecated_hook_is_called_and_its_plugin_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def waxbill_shouted(text: str) -> str:  # type: ignore[empty-body]
+        """A hook that is to go."""
+
+    deprecated = hookspecs.hookspec(warn_on_impl=DeprecationWarning("implement waxbill_event instead"))
+    monkeypatch.setattr(hookspecs, "waxbill_shouted", deprecated(waxbill_shouted), raising=False)
+
+    class Old:
+        @hookimpl
+        def waxbill_shouted(self, text: str) -> str:
+            return text.upper()
+
+    with pytest.warns(DeprecationWarning, match="implement waxbill_event instead"):
+        plugins = Plugins(disabled=["mock", "monitor", "browser", "redis"], extra=[("old", Old())])
+    assert plugins.call("waxbill_shouted", text="loud") == ["LOUD"]
+    said = "Plugin old implements waxbill_shouted, which is deprecated: implement waxbill_event instead"
+    assert said in caplog.text

@@ -117,6 +117,10 @@ class Plugins:
         self._manager.register(plugin, name)
         self._manager.check_pending()
         callers = self._manager.get_hookcallers(plugin) or []
+        for caller in callers:
+            deprecated = caller.spec.warn_on_impl if caller.spec else None
+            if deprecated:
+                log.warning("Plugin %s implements %s, which is deprecated: %s", name, caller.name, deprecated)
         self.installed.append(Plugin(name, entry, "loaded", hooks=sorted(caller.name for caller in callers)))
 
     def _failed(self, name: str, entry: EntryPoint, error: Exception) -> None:
