@@ -100,7 +100,7 @@ def test_render_gets_a_free_service_with_settings_that_exist() -> None:
     assert service["healthCheckPath"] == "/ping"
     assert all(variable.keys() <= RENDER_VARIABLE for variable in service["envVars"])
     environment = {variable["key"]: variable.get("value", "generated") for variable in service["envVars"]}
-    assert {"FORCE_MOCK_MODE", "MEMORY_THRESHOLD_MB", "WAHA_API_KEY"} <= environment.keys()
+    assert {"FORCE_MOCK_MODE", "MEMORY_THRESHOLD_MB", "MAX_RECONNECT_ATTEMPTS", "WAHA_API_KEY"} <= environment.keys()
     settings_with(environment)
 
 
