@@ -40,7 +40,7 @@ def fill(folder: Path, size: int) -> None:
         server.wait_for_status("default", "WORKING")
     store = Store(folder / "store" / "waxbill.sqlite3")
     (account,) = store.read().execute("SELECT id FROM mock_account").fetchone()
-    messages = Messages(account, 500, 2000)
+    messages = Messages(account)
     now = time.time_ns() // 1_000_000
     with store.write() as db:
         for number in range(size):

@@ -178,18 +178,25 @@ def start(folder: Path, root: Path, configuration: dict[str, Any]) -> dict[str, 
     return {"server_rss_mb": round(resident / 1e6, 1), "kept": sorted(path.name for path in data.iterdir())}
 
 
+def _run_in(folder: Path, root: Path, configuration: dict[str, Any], *arguments: str) -> str:
+    """What a command of the image prints."""
+    (folder / "data").mkdir(parents=True)
+    run = program(folder, root, configuration, folder / "data")
+    environment = {**os.environ, "PORT": "0", "WAHA_API_KEY": ""}
+    return subprocess.run([run, *arguments], capture_output=True, text=True, check=True, env=environment).stdout
+
+
 def browse(folder: Path, root: Path, configuration: dict[str, Any]) -> dict[str, str]:
-    """The browser and its driver run as the image's user; returns their versions, which must be of one release."""
+    """The browser and its driver run as the image's user, and waxbill finds them; returns their versions, which must be
+    of one release."""
     versions = {}
     for command in ("chromium-headless-shell", "chromedriver"):
-        data = folder / command
-        data.mkdir()
-        run = program(folder, root, {**configuration, "Entrypoint": [command]}, data)
-        ran = subprocess.run(
-            [run, "--version"], capture_output=True, text=True, check=True, env={**os.environ, "PORT": ""}
-        )
-        versions[command] = next(word for word in ran.stdout.split() if word[0].isdigit())
+        said = _run_in(folder / command, root, {**configuration, "Entrypoint": [command]}, "--version")
+        versions[command] = next(word for word in said.split() if word[0].isdigit())
     assert len(set(versions.values())) == 1, versions
+    examined = _run_in(folder / "doctor", root, configuration, "doctor", "--json")
+    (driver,) = [check for check in json.loads(examined) if check["name"] == "driver browser"]
+    assert driver["well"], driver
     return versions
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import yaml
 from waxbill import __version__
 from waxbill.builtin import load_plugins
 from waxbill.settings import Settings
+from waxbill.testing import ServerProcess
 
 from .conftest import missing
 
@@ -165,3 +167,14 @@ def test_every_dependency_is_in_the_locks() -> None:
             project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
             needed = {re.split(r"[^a-z0-9-]", requirement)[0] for requirement in project["dependencies"]}
             assert needed - {"waxbill"} <= locked
+
+
+def test_grafana_asks_for_figures_that_there_are(serve: Callable[..., ServerProcess]) -> None:
+    dashboard = json.loads((ROOT / "deploy/grafana.json").read_text())
+    asked = {target["expr"] for panel in dashboard["panels"] for target in panel["targets"]}
+    names = set(re.findall(r"\b(wax\w+|waha_\w+)\{", " ".join(asked)))
+    assert len(names) > 10
+    server = serve(WHATSAPP_START_SESSION="default")
+    server.wait_for_status("default", "WORKING")
+    told = set(re.findall(r"^# TYPE (\w+) ", server.get("/metrics").text, re.MULTILINE))
+    assert sorted(names - told) == []
