@@ -71,7 +71,7 @@ def test_every_setting_that_a_page_names_exists() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_code_in_a_page_is_of_a_language_that_is_checked(page: Path) -> None:
     for block in blocks(page):
-        assert block.language in CHECKS, f"line {block.line}: ```{block.language}"
+        assert block.language in CHECKS, f"line {block.line} has ```{block.language}, not one of {', '.join(CHECKS)}"
         CHECKS[block.language](block)
 
 
