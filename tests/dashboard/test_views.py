@@ -128,13 +128,13 @@ def test_dead_letters_are_shown_replayed_and_dropped(
         page.sees("Given up", "tbody")
         page.sees("the receiver answered 503", "tbody")
         good = True
-        page.press("Replay all that were given up")
+        page.press("Replay what was given up")
         page.sees("Delivered", "tbody")
         good = False
         says(server, "two")
         page.choose("State", "Given up")
         page.sees("Given up", "tbody")
-        page.press("Drop them")
+        page.press("Drop it")
         page.press("Drop", "dialog")
         page.wait(lambda: not page.all("tbody tr"))
 

@@ -20,11 +20,13 @@ export class Deliveries {
     this.hooks = h("div", { class: "cards wide" });
     this.rows = h("tbody");
     this.more = button("Show more", "down", () => ((this.#limit += PAGE), this.#load()), { hidden: true });
+    this.again = button("Replay what was given up", "restart", () => this.#replayDead(), { hidden: true });
+    this.drop = button("Drop it", "trash", () => this.#dropDead(), { hidden: true });
     this.told = h("p", { class: "hint", role: "status" });
     this.node = h(
       "div",
       { class: "page" },
-      h("header", null, h("h1", null, "Deliveries"), button("Replay all that were given up", "restart", () => this.#replayDead()), button("Drop them", "trash", () => this.#dropDead())),
+      h("header", null, h("h1", null, "Deliveries"), this.again, this.drop),
       h("h2", null, "Webhooks"),
       this.hooks,
       h("h2", null, "Events on their way"),
@@ -66,6 +68,7 @@ export class Deliveries {
     this.#shown = shown;
     this.#drawHooks(hooks.filter((hook) => !hook.retired || hook.pending || hook.dead));
     this.#drawRows(found);
+    this.again.hidden = this.drop.hidden = !hooks.some((hook) => hook.dead);
     this.more.hidden = found.length < this.#limit;
     this.told.textContent = found.length ? `${found.length} shown, the newest first` : "Nothing was on its way to a webhook lately.";
   }
@@ -77,9 +80,9 @@ export class Deliveries {
         h(
           "section",
           { class: "card", "aria-label": `Webhook ${hook.id}, ${hook.url}, of ${hook.session}` },
-          h("header", null, h("h3", null, hook.url), h("span", { class: `pill ${hook.paused ? "is-SCAN_QR_CODE" : hook.dead ? "is-FAILED" : "is-WORKING"}` }, hook.paused ? (hook.paused === "hand" ? "Paused" : "Paused: it fails") : "Delivering")),
+          h("header", null, h("h3", null, hook.url), h("span", { class: `pill ${hook.paused ? "is-SCAN_QR_CODE" : "is-WORKING"}` }, hook.paused ? (hook.paused === "hand" ? "Paused" : "Paused: it fails") : "Delivering")),
           h("dl", null, [["Session", hook.session], ["Waiting", hook.pending], ["Given up", hook.dead]].map(([word, value]) => h("div", null, h("dt", null, word), h("dd", null, String(value))))),
-          hook.last_error && h("p", { class: "wrong" }, hook.last_error),
+          hook.last_error && (hook.dead > 0 || hook.pending > 0) && h("p", { class: "wrong" }, hook.last_error),
           h("div", { class: "buttons" }, hook.paused ? button("Resume", "play", () => this.#switch(hook, "resume"), { class: "primary" }) : button("Pause", "pause", () => this.#switch(hook, "pause"))),
         ),
       ),
