@@ -22,21 +22,25 @@ def server(serve: Callable[..., ServerProcess]) -> ServerProcess:
     started = serve()
     started.post("/api/sessions", {"name": "s"})
     started.wait_for_status("s", "WORKING")
-    started.post("/api/waxbill/mock/s/messages", {"from": ANA, "text": "message 0", "pushName": "Ana"})
-    started.stop()
-    # Written to the store as the simulator does, one row for each; by the API it would take a minute.
-    with sqlite3.connect(started.folder / "store/waxbill.sqlite3") as db:
+    fill(started, ANA, COUNT)
+    return started
+
+
+def fill(server: ServerProcess, chat: str, count: int) -> None:
+    """Makes a chat of many messages in the session ``s``: in the store, for by the API it would take a minute."""
+    server.post("/api/waxbill/mock/s/messages", {"from": chat, "text": "message 0", "pushName": "Ana"})
+    server.stop()
+    with sqlite3.connect(server.folder / "store/waxbill.sqlite3") as db:
         columns = [row[1] for row in db.execute("PRAGMA table_info(mock_message)")]
         others = ", ".join(name for name in columns if name not in ("id", "key", "body", "at_ms"))
         db.execute(
-            f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {COUNT - 1})"
+            f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count - 1})"
             f" INSERT INTO mock_message (key, body, at_ms, {others})"
             f" SELECT printf('3A%018d', i), 'message ' || i, at_ms + i * 1000, {others} FROM mock_message, n"
         )
         db.execute("UPDATE mock_chat SET last = (SELECT max(id) FROM mock_message)")
-    started.start()
-    started.wait_for_status("s", "WORKING")
-    return started
+    server.start()
+    server.wait_for_status("s", "WORKING")
 
 
 def test_it_opens_with_one_page_and_keeps_few_elements_however_far_one_scrolls(
