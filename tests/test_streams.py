@@ -89,6 +89,16 @@ def test_sessions_and_events_are_chosen(server: ServerProcess) -> None:
             assert next_event(client)["payload"]["status"] == "STOPPED"
 
 
+def test_acknowledgements_are_told_to_who_came_after_the_session_started(serve: Serve) -> None:
+    server = serve(key="secret", WHATSAPP_START_SESSION="s", WAXBILL_MOCK_READ_SECONDS="0.6")
+    server.wait_for_status("s", "WORKING")
+    send(server, "before anybody listened")
+    with connected(server, "session=s&events=message.ack") as client:
+        sent = server.post("/api/sendText", {"session": "s", "chatId": CHAT, "text": "x"}).json()["id"]["_serialized"]
+        told = [next_event(client)["payload"] for _ in range(2)]
+    assert [(each["id"], each["ackName"]) for each in told] == [(sent, "DEVICE"), (sent, "READ")]
+
+
 def test_a_session_may_come_later(server: ServerProcess) -> None:
     with connected(server, "session=later&events=session.status") as client:
         server.post("/api/sessions", {"name": "later"})

@@ -182,17 +182,26 @@ class Chatting(Pairing):
 
     def _working(self) -> None:
         """Begins or ends telling acknowledgements; what was sent while nobody listened is not told later."""
-        wanted = self.host.wants("message.ack") or self.host.wants("message.ack.group")
+        wanted = self._acks_wanted()
         if wanted != self.me.listening:
             with self.host.store.write() as db:
-                last = self.messages.last_id(db)
-                self.me.listening = wanted
-                self.me.device_upto = self.me.read_upto = last
-                self._save_cursors(db)
+                self._listen(db, wanted, self.messages.last_id(db))
         if wanted:
             self._later("acks", 0, self._tell_acks)
 
+    def _acks_wanted(self) -> bool:
+        return self.host.wants("message.ack") or self.host.wants("message.ack.group")
+
+    def _listen(self, db: sqlite3.Connection, wanted: bool, upto: int) -> None:
+        """Tells acknowledgements of messages after ``upto`` from now on, or none any more."""
+        self.me.listening = wanted
+        self.me.device_upto = self.me.read_upto = upto
+        self._save_cursors(db)
+
     def _sent(self, message: Message) -> None:
+        if not self.me.listening and self._acks_wanted():  # a stream has come since the session started
+            with self.host.store.write() as db:
+                self._listen(db, True, message.id - 1)
         if self.me.listening and "acks" not in self._timers:
             self._later("acks", self._device_seconds, self._tell_acks)
 
