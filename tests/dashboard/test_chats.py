@@ -194,6 +194,10 @@ def test_the_account_itself_and_its_phone_write(server: ServerProcess, pages: Ca
     page.choose("Write as", "Your own phone")
     page.write("from the phone")
     page.sees("from the phone", ".bubble.out")
+    page.press("Attach")
+    page.press("Location", ".menu")
+    page.press("Send", "dialog")
+    page.one(".bubble.out.kind-location")
     sources = {m["body"]: m["source"] for m in server.get(f"/api/s/chats/{ANA}/messages").json()}
     assert (sources["from the API"], sources["from the phone"]) == ("api", "app")
 

@@ -88,6 +88,46 @@ def test_a_pairing_code_is_shown(serve: Callable[..., ServerProcess], pages: Cal
     assert page.wait(lambda: len(page.one("output.code").text) == 9)
 
 
+def test_things_are_broken_on_purpose(serve: Callable[..., ServerProcess], pages: Callable[..., Page]) -> None:
+    server = serve()
+    server.post("/api/sessions", {"name": "s"})
+    server.wait_for_status("s", "WORKING")
+    page = pages(server).open("sessions")
+    page.press("More for this session", ".card")
+    page.press("Break things", ".menu")
+    page.fill("Operation", "sendText", "dialog")
+    page.fill("Fails, in percent", "100", "dialog")
+    page.fill("With the status", "503", "dialog")
+    page.press("Nobody scans the QR code", "dialog")
+    page.press("Break it so", "dialog")
+    page.wait(lambda: not page.all("dialog"))
+    text = {"session": "s", "chatId": "49301234567", "text": "x"}
+    assert server.post("/api/sendText", text).status == 503
+    assert server.get("/api/waxbill/mock/s/faults").json()["qrNeverScanned"] is True
+    # It shows what is broken now, and mends it.
+    page.press("More for this session", ".card")
+    page.press("Break things", ".menu")
+    assert page.named("Fails, in percent", "dialog").get_attribute("value") == "100"
+    page.fill("Fails, in percent", "0", "dialog")
+    page.press("Break it so", "dialog")
+    page.wait(lambda: not page.all("dialog"))
+    assert server.post("/api/sendText", text).status == 201
+    page.press("More for this session", ".card")
+    page.press("Break things", ".menu")
+    page.press("Lose the connection for ten seconds", "dialog")
+    page.sees("Starting", ".card")
+
+
+def test_a_log_out_on_the_phone_is_seen(serve: Callable[..., ServerProcess], pages: Callable[..., Page]) -> None:
+    server = serve()
+    server.post("/api/sessions", {"name": "s"})
+    server.wait_for_status("s", "WORKING")
+    page = pages(server).open("sessions")
+    page.press("More for this session", ".card")
+    page.press("Log out on the phone", ".menu")
+    page.sees("Failed", ".card")
+
+
 def test_a_webhook_is_set_and_its_configuration_edited(
     serve: Callable[..., ServerProcess], pages: Callable[..., Page]
 ) -> None:

@@ -48,6 +48,7 @@ function textOf(text) {
 
 function fileOf(message) {
   const { file, kind } = message;
+  if (!file?.path && file?.link) return h("a", { class: "file", href: file.link, target: "_blank", rel: "noopener noreferrer" }, icon(kind), h("span", null, file.name || "A file", h("small", null, "kept elsewhere")));
   if (!file?.path) return h("p", { class: "missing" }, icon(kind), file?.wrong || "The file was not kept");
   const gone = (event) => event.target.replaceWith(h("p", { class: "missing" }, icon(kind), "The file is not there any more"));
   if (kind === "image" || kind === "sticker") {

@@ -124,7 +124,7 @@ export class Chats {
 
   #keep(raw) {
     const last = raw.lastMessage ? readMessage(raw.lastMessage) : null;
-    const chat = { id: raw.id, name: raw.name || "", last, at: last?.at || (raw._chat?.conversationTimestamp ?? raw._chat?.timestamp ?? 0) * 1000, unread: raw._chat?.unreadCount || 0 };
+    const chat = { id: raw.id, name: raw.name || "", picture: raw.picture || "", last, at: last?.at || (raw._chat?.conversationTimestamp ?? raw._chat?.timestamp ?? 0) * 1000, unread: raw._chat?.unreadCount || 0 };
     if (kindOfChat(chat.id) === "person" && chat.name && !/^\d+$/.test(chat.name)) this.people?.learn(chat.id, chat.name);
     this.#chats.set(chat.id, chat);
   }
@@ -189,7 +189,7 @@ export class Chats {
       h(
         "a",
         { href: this.#address(chat.id), "data-chat": chat.id, "aria-current": chat.id === this.#open && "true", class: unread && "unread" },
-        avatar(chat.id, name),
+        avatar(chat.id, name, chat.picture),
         h("span", { class: "name", dir: "auto" }, name),
         chat.at > 0 && h("time", { datetime: new Date(chat.at).toISOString() }, dayOrTime(chat.at)),
         h("span", { class: "preview", dir: "auto" }, preview),
@@ -253,7 +253,7 @@ export class Chats {
     this.below = h("small");
     const more = simulated() ? iconButton("What they do", "more", (event) => this.#chatMenu(event.currentTarget), { "aria-haspopup": "menu" }) : null;
     this.pane.replaceChildren(
-      h("header", { class: "chat-head" }, h("a", { class: "round back", href: this.#address(""), "aria-label": "Back to the chats" }, icon("back")), avatar(chat, this.#titleOf(chat)), h("div", null, this.heading, this.below), more),
+      h("header", { class: "chat-head" }, h("a", { class: "round back", href: this.#address(""), "aria-label": "Back to the chats" }, icon("back")), avatar(chat, this.#titleOf(chat), this.#chats.get(chat)?.picture), h("div", null, this.heading, this.below), more),
       thread.node,
       composer.node,
     );

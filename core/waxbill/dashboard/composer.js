@@ -96,7 +96,6 @@ export class Composer {
   #personaChanged() {
     const id = this.person || this.people.me || "me";
     this.face.replaceChildren(avatar(id, this.person ? this.people.name(id) : "Me"));
-    this.clip.hidden = this.persona === PHONE;
     this.text.placeholder = this.person ? `Message from ${this.people.name(this.person)}` : this.persona === PHONE ? "Message from your phone" : "Message from the account";
     this.onpersona?.();
   }
@@ -182,17 +181,18 @@ export class Composer {
 
   async send({ text = "", file = null, location = null, poll = null, card = null, choice = null, reply_to = undefined }) {
     const sent = file && { mimetype: file.file.type || "application/octet-stream", filename: file.file.name, data: await base64(file.file) };
-    if (this.person) {
-      const body = { from: this.chat, reply_to, text: text || undefined };
-      if (this.group) body.participant = this.person;
+    if (this.persona !== ACCOUNT) {
+      const body = { reply_to, text: text || undefined };
+      if (this.person) body.from = this.chat;
+      else body.chatId = this.chat;
+      if (this.person && this.group) body.participant = this.person;
       if (file) Object.assign(body, { file: sent, type: file.kind });
       if (location) body.location = location;
       if (poll) body.poll = poll;
       if (card) body.vcards = [`BEGIN:VCARD\nVERSION:3.0\nFN:${card.name}\nTEL;type=CELL;waid=${card.phone}:+${card.phone}\nEND:VCARD`];
       if (choice) body[choice.by === "row" ? "selectedRowId" : "selectedButtonId"] = choice.id;
-      return post(control(this.session, "/messages"), body);
+      return post(control(this.session, this.person ? "/messages" : "/phone/messages"), body);
     }
-    if (this.persona === PHONE) return post(control(this.session, "/phone/messages"), { chatId: this.chat, text, reply_to });
     const to = { session: this.session, chatId: this.chat, reply_to };
     if (file) return post(`/api/${SENDS[file.kind]}`, { ...to, file: sent, caption: text || undefined });
     if (location) return post("/api/sendLocation", { ...to, latitude: location.latitude, longitude: location.longitude, title: location.name });

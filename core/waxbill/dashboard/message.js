@@ -76,14 +76,13 @@ function readCard(card) {
 }
 
 /** The path of a file on this server, whatever host the address names; nothing else is ever loaded. */
-function filePath(url) {
-  try {
-    const { pathname } = new URL(url, location.origin);
-    return pathname.startsWith("/api/files/") ? pathname : "";
-  } catch {
-    return "";
-  }
+export function filePath(url) {
+  const pathname = URL.canParse(url || "", location.origin) ? new URL(url || "", location.origin).pathname : "";
+  return pathname.startsWith("/api/files/") ? pathname : "";
 }
+
+/** An address elsewhere, for somebody to open; empty for what is none. */
+const elsewhere = (url) => (/^https?:\/\//.test(url || "") && URL.canParse(url) ? url : "");
 
 const text = (value) => (typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value));
 
@@ -108,7 +107,7 @@ export function readMessage(raw) {
     text: ["contact", "poll", "event", "deleted"].includes(kind) ? "" : text(raw.body),
     hasMedia: Boolean(raw.hasMedia),
     fileName: text(own.filename || content.documentMessage?.fileName),
-    file: media && { path: filePath(media.url), type: text(media.mimetype), name: text(media.filename), wrong: media.error ? "The file could not be had." : "" },
+    file: media && { path: filePath(media.url), link: elsewhere(media.url), type: text(media.mimetype), name: text(media.filename), wrong: media.error ? "The file could not be had." : "" },
     place: raw.location && { latitude: Number(raw.location.latitude), longitude: Number(raw.location.longitude), name: text(raw.location.name || raw.location.description), address: text(raw.location.address) },
     cards: kind === "contact" ? (raw.vCards || []).map((card) => readCard(text(card))) : [],
     poll: kind === "poll" ? readPoll(raw, own, content) : null,

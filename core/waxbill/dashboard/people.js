@@ -2,7 +2,7 @@
 
 import { get, path } from "./api.js";
 import { h } from "./dom.js";
-import { kindOfChat } from "./message.js";
+import { filePath, kindOfChat } from "./message.js";
 
 /** 49301234567@c.us as +49301234567. */
 export function number(id) {
@@ -86,8 +86,10 @@ function hue(text) {
   return sum % 360;
 }
 
-/** A round picture: the first letters of a name, in a colour of its own. */
-export function avatar(id, name) {
+/** A round picture; without one, the first letters of a name in a colour of its own. */
+export function avatar(id, name, picture = "") {
+  const path = filePath(picture);
+  if (path) return h("img", { class: "avatar", src: path, alt: "", onerror: (event) => event.target.replaceWith(avatar(id, name)) });
   const words = name.replace(/[^\p{L}\p{N} ]/gu, "").trim().split(/\s+/).filter(Boolean);
   const letters = /^\d/.test(words[0] || "") ? (words[0] || "").slice(-2) : words.slice(0, 2).map((word) => [...word][0]).join("");
   const node = h("span", { class: "avatar", "aria-hidden": "true" }, letters.toUpperCase() || "?");

@@ -154,6 +154,7 @@ export class Sessions {
       [
         ["Edit the configuration", "edit", () => attempt(() => this.#configure(name))],
         ["Screenshot", "camera", () => attempt(() => this.#screenshot(name))],
+        simulated() && ["Break things", "bolt", () => attempt(async () => (await import("./faults.js")).breakThings(name, status))],
         simulated() && status === "WORKING" && ["Log out on the phone", "phone", () => attempt(() => post(control(name, "/phone/logout")))],
         !state.only && [
           "Delete",
