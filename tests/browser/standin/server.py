@@ -211,6 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
             shown = {
                 "version": options.version,
                 "lids": options.lids,
+                "plainKeys": options.plain_keys,
                 "syncSeconds": options.sync_seconds,
                 "hidden": options.hidden,
                 "renamed": options.renamed,

@@ -36,6 +36,8 @@ class Options(msgspec.Struct):
     business: bool = True
     #: Only scripts from the page's own address may run, and only there may it connect to.
     strict_csp: bool = True
+    #: Message keys keep their text in ``_serialized``, as older releases of WhatsApp Web have it.
+    plain_keys: bool = False
     #: How long a QR code is good for, and how many there are until the page waits for a click.
     qr_seconds: float = 20.0
     qr_codes: int = 5

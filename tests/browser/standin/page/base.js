@@ -187,6 +187,10 @@ standinModule('WAWebBaseCollection', (exports, require) => {
       if (models) this.add(models);
     }
 
+    get modelClass() {
+      return this.constructor.model;
+    }
+
     get length() {
       return this._models.length;
     }

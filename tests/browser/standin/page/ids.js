@@ -107,6 +107,9 @@ standinModule('WAWebWidFactory', (exports, require) => {
 standinModule('WAWebMsgKey', (exports, require) => {
   const { createWid } = require('WAWebWidFactory');
   const me = require('WAWebUserPrefsMeUser');
+  /** Where the text is kept: releases of WhatsApp differ, and scripts in the page have to bear it. */
+  const MEMBER = standinConfig.plainKeys ? '_serialized' : '$1';
+
   class MsgKey {
     constructor(obj) {
       if (!obj) throw new Error('MsgKey error: obj is null/undefined');
@@ -115,7 +118,7 @@ standinModule('WAWebMsgKey', (exports, require) => {
       this.remote = createWid(String(obj.remote ?? (own ? obj.to : obj.from)));
       this.id = obj.id;
       if (obj.participant) this.participant = createWid(String(obj.participant));
-      this.$1 = [this.fromMe, this.remote, this.id, ...(this.participant ? [this.participant] : [])].join('_');
+      this[MEMBER] = [this.fromMe, this.remote, this.id, ...(this.participant ? [this.participant] : [])].join('_');
     }
 
     toString() {
@@ -149,6 +152,11 @@ standinModule('WAWebMsgKey', (exports, require) => {
       const participant = remote.isGroup() ? me.getMaybeMeLidUser() : undefined;
       return new MsgKey({ fromMe: true, remote, id, participant });
     }
+  }
+  if (standinConfig.plainKeys) {
+    MsgKey.prototype.toString = function () {
+      return this._serialized;
+    };
   }
   exports.default = MsgKey;
 });

@@ -117,7 +117,9 @@ standinModule('WAWebCallCollection', (exports, require) => {
   class CallCollectionImpl extends Collection {
     static model = Call;
     activeCall = null;
+    calls = new Map();
     add(call) {
+      this.calls.set(call.id, call);
       this._index[call.id] = call;
       this._models.push(call);
       this.trigger('add', call, this);
@@ -147,6 +149,7 @@ standinModule('StandinCalls', (exports, require) => {
     if (!call) return;
     call.state = require('WAWebVoipWaCallEnums').CallState.CallStateEnding;
     if (calls().activeCall === call) calls().setActiveCall(null);
+    calls().calls.delete(id);
     delete calls()._index[id];
     calls()._models.splice(calls()._models.indexOf(call), 1);
     calls().trigger('remove', call);

@@ -32,6 +32,12 @@
     return exportsOf(module);
   }
 
+  /** As on the real page: require answers what a module exports by default, if it does; importNamespace everything. */
+  function requireDefault(id) {
+    const found = external(id);
+    return Object.hasOwn(found, 'default') ? found.default : found;
+  }
+
   function requireLazy(ids, done) {
     queueMicrotask(() => done(...ids.map(internal)));
   }
@@ -48,7 +54,7 @@
   window.ErrorGuard = { skipGuardGlobal() {} };
   window.importNamespace = external;
   window.__d = define;
-  window.require = external;
+  window.require = requireDefault;
   /** How the files of this page define a module: module(id, (exports, require) => { exports.x = ... }). */
   window.standinModule = (id, body) =>
     define(id, [], (global, require, importDefault, importNamespace, lazy, module, exports) => body(exports, require));

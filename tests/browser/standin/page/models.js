@@ -230,6 +230,8 @@ standinModule('WAWebChatModel', (exports, require) => {
 });
 
 standinModule('WAWebChatGetters', (exports) => {
+  exports.getIsNewsletter = (chat) => chat.id.isNewsletter();
+  exports.getIsBroadcast = (chat) => chat.id.isBroadcast();
   exports.getShouldAppearInList = (chat) => !chat.id.isStatus();
   exports.getPreviewMessage = (chat) => chat.msgs.last();
   exports.getShowChangeNumberNotification = () => false;

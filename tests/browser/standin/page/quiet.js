@@ -21,12 +21,17 @@ nothing('WAWebChatPinUtils', { getNumChatsPinned: () => 0 });
 nothing('WAWebInboxFilters', { isFilterExcludedFromSearchTreatmentInInboxFlow: () => false });
 nothing('WAWebLinkPreview', { getLinkPreview: async () => null });
 nothing('WAWebMinimalLinkPreview', { genMinimalLinkPreview: async () => null });
-nothing('WAWebLinkify', {
-  findFirstWebLink: (text) => {
-    const found = /https?:\/\/\S+/.exec(text);
-    return found ? { url: found[0], href: found[0], input: text, index: found.index, isHttp: true } : undefined;
-  },
+const linksIn = (text) =>
+  [...String(text ?? '').matchAll(/https?:\/\/\S+/g)].map(({ 0: url, index }) => ({ url, href: url, input: text, index, isHttp: true }));
+nothing('WALinkify', {
+  findLinks: linksIn,
+  findLink: (text) => linksIn(text)[0] ?? null,
+  findFirstWebLink: (text) => linksIn(text)[0],
 });
+nothing('WAWebCompanionRegClientUtils', { DEVICE_PLATFORM: '1' });
+nothing('WAWebAdvSignatureApi', {});
+nothing('WAWebOfflineHandler', { OfflineMessageHandler: { getOfflineDeliveryProgress: () => 100 } });
+nothing('WAWebSyncGatingUtils', { isPlaceholderMessageResendEnabled: () => false });
 nothing('WAWebNonJidMentionType', { default: { MENTION_ALL: 1 } });
 nothing('WAWebOfficialClient', { isOfficialClient: true, isUnofficialStanzaId: () => false });
 nothing('WAWebEnvironment', { default: { isWeb: true, isWindows: false, isGuest: false }, isWeb: true, isWindows: false });
