@@ -35,6 +35,7 @@ _PACKAGES = "ca-certificates,python3,python3-pip,python3-venv,usr-is-merged"
 _SLIM = 'chroot "$1" apt-get purge -q -y --auto-remove usrmerge perl "^libperl5" "^perl-modules-5"'
 _ROOM_BYTES = 8_000_000_000
 _CHAT = "49301234567@c.us"
+_PAGE = "data:text/html,<script>document.write('<p>' + (1 + 2) + '</p>')</script>"
 #: What an image must not have, as glob patterns from its root.
 LEFT_OUT = (
     "usr/bin/gcc*",
@@ -121,7 +122,8 @@ def megabytes(*paths: Path) -> float:
 
 def program(folder: Path, root: Path, configuration: dict[str, Any], data: Path) -> Path:
     """A script that runs a command of the image as an engine would: its user, environment and folder, its files
-    read-only but for ``data`` and an empty /tmp. PORT and WAHA_API_KEY are passed on from outside."""
+    read-only but for ``data`` and an empty /tmp. PORT and WAHA_API_KEY are passed on from outside; a server simulates,
+    also where there is a browser: nothing here may reach WhatsApp."""
     uid, gid = map(int, configuration["User"].split(":"))
     os.chown(data, uid, gid)
     variables = " ".join(shlex.quote(variable) for variable in configuration["Env"])
@@ -135,7 +137,7 @@ mount --rbind /dev {root}/dev
 mount -o remount,bind,ro {root}
 cd {root}
 exec chroot --userspec={uid}:{gid} {root} /usr/bin/env -i -C {configuration["WorkingDir"]} {variables} \\
-    PORT="$PORT" WAHA_API_KEY="${{WAHA_API_KEY:-}}" {entry} "$@"
+    FORCE_MOCK_MODE=true PORT="$PORT" WAHA_API_KEY="${{WAHA_API_KEY:-}}" {entry} "$@"
 """
     script = folder / "run"
     script.write_text(f'#!/bin/sh\nexec unshare --mount sh -euc {shlex.quote(inside)} sh "$@"\n')
@@ -194,6 +196,9 @@ def browse(folder: Path, root: Path, configuration: dict[str, Any]) -> dict[str,
         said = _run_in(folder / command, root, {**configuration, "Entrypoint": [command]}, "--version")
         versions[command] = next(word for word in said.split() if word[0].isdigit())
     assert len(set(versions.values())) == 1, versions
+    shell = {**configuration, "Entrypoint": ["chromium-headless-shell"]}
+    shown = _run_in(folder / "page", root, shell, "--no-sandbox", "--disable-gpu", "--dump-dom", _PAGE)
+    assert "<p>3</p>" in shown, shown
     examined = _run_in(folder / "doctor", root, configuration, "doctor", "--json")
     (driver,) = [check for check in json.loads(examined) if check["name"] == "driver browser"]
     assert driver["well"], driver

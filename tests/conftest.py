@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -115,10 +116,16 @@ def each(request: pytest.FixtureRequest, simulators: Callable[..., Simulator]) -
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheels of all distributions. Tests that ask for it belong to the group ``wheels``."""
-    folder = tmp_path_factory.mktemp("wheels")
-    for project in PROJECTS.values():
-        build_wheel(project, folder)
+    """A folder with the wheels of all distributions, built once for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, done = run / "wheels", run / "wheels-done"
+    with (run / "wheels-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            for project in PROJECTS.values():
+                build_wheel(project, folder)
+            done.touch()
     return folder
 
 

@@ -9,53 +9,41 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from .conftest import missing
 
 ROOT = Path(__file__).parent.parent
-pytestmark = [pytest.mark.image, pytest.mark.long, pytest.mark.xdist_group("image")]
+pytestmark = [pytest.mark.image, pytest.mark.long]
 
 
-@pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
-    """What deploy/image.py says about both targets; it stops at the first thing that is not as it should be."""
+def test_both_images_are_built_serve_without_rights_and_stay_small() -> None:
+    """deploy/image.py stops at the first thing that is not as it should be; the rest is about its figures."""
     if os.geteuid() != 0 or not shutil.which("buildah") or not shutil.which("mmdebstrap"):
         missing("building images needs root, buildah and mmdebstrap")
     ran = subprocess.run(
         [sys.executable, "deploy/image.py", "--json"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert ran.returncode == 0, ran.stderr
-    return dict(json.loads(ran.stdout))
-
-
-@pytest.mark.parametrize("target", ["mock", "browser"])
-def test_an_image_serves_as_a_user_without_rights_on_a_read_only_disk(report: dict[str, Any], target: str) -> None:
-    configuration = report[target]["configuration"]
-    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", configuration["User"])
-    assert configuration["Healthcheck"]["Test"] == ["CMD", "waxbill", "health"]
-    assert "org.opencontainers.image.version" in configuration["Labels"]
-    assert "waxbill.sqlite3" in report[target]["kept"]
-
-
-def test_the_images_stay_small(report: dict[str, Any]) -> None:
-    assert report["mock"]["dependencies_mb"] <= 7
-    assert report["mock"]["waxbill_mb"] <= 5
-    assert report["mock"]["chromium_mb"] == 0
-    assert report["browser"]["chromium_mb"] <= 290
-
-
-def test_the_simulators_image_has_a_short_list_of_dependencies(report: dict[str, Any]) -> None:
-    assert set(report["mock"]["distributions"]) == {
+    print(ran.stdout)
+    report = json.loads(ran.stdout)
+    for target in ("mock", "browser"):
+        configuration = report[target]["configuration"]
+        assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", configuration["User"])
+        assert configuration["Healthcheck"]["Test"] == ["CMD", "waxbill", "health"]
+        assert "org.opencontainers.image.version" in configuration["Labels"]
+        assert "waxbill.sqlite3" in report[target]["kept"]
+    mock, browser = report["mock"], report["browser"]
+    assert set(mock["distributions"]) == {
         *("waxbill", "waxbill-mock", "waxbill-monitor"),
         *("falcon", "filetype", "h11", "msgspec", "pluggy", "psutil", "python-dotenv", "qrcode", "waitress", "wsproto"),
     }
-
-
-def test_browser_and_driver_are_of_one_release(report: dict[str, Any]) -> None:
-    assert len(set(report["browser"]["versions"].values())) == 1
+    assert mock["dependencies_mb"] <= 7
+    assert mock["waxbill_mb"] <= 5
+    assert mock["chromium_mb"] == 0
+    assert browser["chromium_mb"] <= 290
+    assert len(set(browser["versions"].values())) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from .conftest import build_wheel
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = {path.name: path for path in sorted((ROOT / "examples/plugins").iterdir())}
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("wheels")]
+pytestmark = pytest.mark.long
 
 
 class Outsider:

@@ -10,15 +10,12 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from waxbill import __version__
 from waxbill.testing import ServerProcess
 
 from .conftest import PROJECTS
 
 ROOT = Path(__file__).parent.parent
-pytestmark = pytest.mark.xdist_group("wheels")  # they are built once
 
 
 def read(project: Path) -> dict[str, object]:
