@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import subprocess
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -22,7 +23,8 @@ from .binaries import Binaries
 log = logging.getLogger("waxbill.browser")
 
 _HERE = Path(__file__).parent
-_START_SECONDS = 30.0
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "XDG_RUNTIME_DIR")
+_START_SECONDS = 40.0
 _END_SECONDS = 8.0
 
 
@@ -50,7 +52,6 @@ class Browser:
     def start(self) -> None:
         """Starts both and waits until DevTools answers. Raises BrowserFailed."""
         from selenium import webdriver
-        from selenium.common.exceptions import WebDriverException
         from selenium.webdriver.chrome.service import Service
 
         self.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -63,7 +64,9 @@ class Browser:
             options.add_argument(argument)
         options.add_experimental_option("excludeSwitches", ["enable-logging"])
         environment = {
-            **os.environ,
+            # Nothing else of the server's: its keys and passwords are no business of a browser's.
+            **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            "HOME": str(self.profile.parent),
             "WAXBILL_CHROMEDRIVER_BINARY": str(self._binaries.chromedriver),
             "WAXBILL_CHROMIUM_BINARY": str(self._binaries.chromium),
             "WAXBILL_PROFILE": str(self.profile),
@@ -73,13 +76,25 @@ class Browser:
             env=environment,
             popen_kw={"start_new_session": True},  # a signal to the server's group is not for the guard
         )
+        # Selenium waits for chromedriver without a limit; the guard ends both when its input does.
+        limit = threading.Timer(_START_SECONDS, self._abandon)
+        limit.daemon = True
+        limit.start()
         try:
             self._driver = webdriver.Chrome(options=options, service=self._service)
-        except (WebDriverException, OSError) as error:
+        except Exception as error:  # urllib3's too, when the time is over
             self.close()
             raise BrowserFailed(_first_line(error)) from error
+        finally:
+            limit.cancel()
         self.address = self._driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
         self._find_processes()
+
+    def _abandon(self) -> None:
+        log.warning("The browser of %s did not start in %.0f s", self.profile, _START_SECONDS)
+        process = self._service.process
+        if process is not None:
+            process.stdin.close()
 
     def _binary(self) -> Path:
         return _script("shell.sh", self.profile.parent) if self._binaries.headless_shell else self._binaries.chromium

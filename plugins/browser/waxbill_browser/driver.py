@@ -17,7 +17,8 @@ from . import flags, processes, wajs
 from .binaries import Binaries, find
 from .browser import Browser
 from .devtools import Gone, Refused, TimedOut
-from .life import ASLEEP, OVER, Life
+from .life import Life
+from .link import ASLEEP, OVER
 from .operations.chats import Chats
 from .operations.events import Events
 from .operations.groups import Groups
@@ -61,7 +62,10 @@ class BrowserAccount(Pairing, Chats, Groups, Events):
             return
         with self.page() as page:
             self.life.leaving = True
-            page.run("logout", _LOGOUT_SECONDS)
+            try:
+                page.run("logout", _LOGOUT_SECONDS)
+            except Refused:  # the page was loaded anew before it could answer, as it is at log-out
+                log.info("Session '%s': its page went away at log-out", self.host.name)
 
     def engine_details(self) -> dict[str, Any]:
         found: dict[str, Any] = {"state": self.life.phase}
@@ -78,6 +82,7 @@ class BrowserDriver(Driver):
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
         self.settings = settings.part(BrowserSettings)
+        self._core = settings.core
         self._store = store
         self._binaries: Binaries = find(self.settings.binary, self.settings.chromedriver)
         self.browser = str(self._binaries.chromium)
@@ -121,8 +126,13 @@ class BrowserDriver(Driver):
             host.folder.absolute() / "browser",
             look,
             sandbox=self._sandbox,
-            more=self.settings.arguments,
+            more=f"{self._heap_limit()} {self.settings.arguments}",
         )
+
+    def _heap_limit(self) -> str:
+        """A guard, no relief: a page that reaches it crashes and is brought back, instead of the whole server."""
+        most = self._core.max_heap_mb
+        return f"--js-flags=--max-old-space-size={most}" if most else ""
 
     def prepare(self, host: SessionHost, page: Page) -> None:
         """Everything that a session's page must have before WhatsApp is opened in it."""

@@ -15,48 +15,26 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from waxbill import SessionHost
 from waxbill.model.errors import EngineFailure, Unavailable
-from waxbill.model.sessions import SCAN_QR_CODE, STARTING, WORKING
+from waxbill.model.sessions import STARTING
 
 from . import processes
 from .browser import Browser, BrowserFailed
 from .devtools import Gone, Refused, TimedOut
+from .link import ASLEEP, AT_WORK, LOADING, OVER, Account, Ended, Link, LoggedOut, Lost
 from .page import Page, Problem
 from .settings import BrowserSettings
 
 log = logging.getLogger("waxbill.browser")
 
-#: Phases: the page loads; it shows a QR code; it works; no browser runs, by intent; it is over (stopped or failed).
-LOADING, PAIRING, AT_WORK, ASLEEP, OVER = "loading", "pairing", "at work", "asleep", "over"
-
-_TAKE_OVERS = 3
-_UPDATES = 2
 _STABLE_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _FULL_DISK_MB = 16
-#: What WhatsApp says when it won't have this account or this browser, and what the operator can do.
-_BLOCKED = {
-    "TOS_BLOCK": "WhatsApp has blocked the account for breaking its terms of service",
-    "SMB_TOS_BLOCK": "WhatsApp has blocked the business account for breaking its terms of service",
-    "PROXYBLOCK": "WhatsApp refuses connections from this address or proxy",
-}
-
-
-class Lost(Exception):
-    """The page, or its browser, does not work (any more); another one may. The text is the reason."""
-
-
-class Ended(Exception):
-    """The session can't go on by itself; the text is the reason."""
-
-
-class LoggedOut(Ended):
-    """The account is not linked any more."""
 
 
 class _Stopped(Exception):
@@ -72,22 +50,7 @@ class Told(msgspec.Struct, frozen=True):
     data: Any
 
 
-class Account(Protocol):
-    """What a life needs of its account; see ``operations.base``."""
-
-    seen: Any
-
-    def on_identity(self, me: dict[str, Any], *, first: bool) -> None:
-        """Who is logged in, before the status becomes WORKING."""
-
-    def on_working(self, *, first: bool) -> Callable[[], object] | None:
-        """The page works (again): in the life's thread, after the status was reported. As ``on_tell``."""
-
-    def on_tell(self, event: str, data: Any) -> Callable[[], object] | None:
-        """Something happened; what still has to be done for it may be given back, to be done beside the life."""
-
-
-class Life:
+class Life(Link):
     """What runs for one started session. ``start`` and ``stop`` are called once each; ``page`` by any thread."""
 
     def __init__(
@@ -100,35 +63,22 @@ class Life:
         account: Account,
         threads: Executor,
     ) -> None:
-        self._host, self._settings = host, settings
-        self._make_browser, self._prepare, self._account = browser, prepare, account
+        super().__init__(host, settings, account)
+        self._make_browser, self._prepare = browser, prepare
         self._threads = threads
         self._queue: queue.Queue[tuple[str, int, Any]] = queue.Queue()
-        self._changed = threading.Condition()
         self._finished = threading.Event()
         self._stopping = False
-        self.phase = LOADING
         self.browser: Browser | None = None
-        self._page: Page | None = None
         self._generation = 0
-        #: The last status that was reported.
-        self._status: str = STARTING
-        self.code = ""
         #: What the page and WA-JS say of their versions.
         self.versions: dict[str, Any] = {}
         self._waiting = self._calls = 0
         #: What is done beside the thread; the first is being done.
         self._works: deque[tuple[Callable[[], object], int, int]] = deque()
         self._used = time.monotonic()
-        #: The account is going to be unlinked by us: that it is logged out is no failure.
-        self.leaving = False
         #: The day of the year on which the page was last loaded anew by the clock.
         self._reloaded_on = 0
-        self._forget_attempts()
-
-    def _forget_attempts(self) -> None:
-        self._attempts = 0
-        self._codes = self._take_overs = self._updates = 0
 
     # -- for other threads
 
@@ -277,7 +227,7 @@ class Life:
                 return
 
     def _open(self) -> None:
-        self._enter(LOADING)
+        self._load()
         self._generation += 1
         generation = self._generation
         self._document = ""
@@ -287,7 +237,6 @@ class Life:
         self._driver_told = False
         self._quiet_until = time.monotonic() + self._settings.health_seconds
         self._stable_at: float | None = None
-        self._expect(self._settings.ready_seconds, "WhatsApp's page did not become ready")
         self.browser = self._make_browser()
         try:
             self._check_disk()
@@ -375,20 +324,6 @@ class Life:
                 "Free some space, then restart the session."
             )
 
-    def _expect(self, seconds: float, reason: str) -> None:
-        """Something has to happen in time, or the page counts as lost."""
-        self._limit: tuple[float, str] | None = (time.monotonic() + seconds, reason)
-
-    def _enter(self, phase: str) -> None:
-        with self._changed:
-            self.phase = phase
-            self._changed.notify_all()
-
-    def _report(self, status: Any, *, again: bool = False) -> None:
-        if status != self._status or again:
-            self._status = status
-            self._host.set_status(status)
-
     # -- what the page tells
 
     def _take(self, text: str) -> None:
@@ -414,16 +349,14 @@ class Life:
 
     def _handle(self, told: Told) -> None:
         if told.event == "document":
-            self._enter(LOADING)
-            self._expect(self._settings.ready_seconds, "WhatsApp's page did not become ready")
+            self._load()
         elif told.event == "ready":
             self.versions = told.data
             self._expect(self._settings.ready_seconds, "WhatsApp's page did not say who it is")
         elif told.event == "state":
             self._take_state(told.data)
         elif told.event == "logout":
-            if not self.leaving and self._paired():
-                raise LoggedOut("The account was logged out on the phone; restart the session to pair it again.")
+            self._take_logout()
         elif told.event == "fault":
             log.warning("Session '%s': an event of the page could not be read: %s", self._host.name, told.data)
         else:
@@ -464,115 +397,19 @@ class Life:
                 if not self._works:
                     return
 
-    # -- the state of the account
-
-    def _paired(self) -> bool:
-        return self._account.seen.paired(self._host.store.read()) is not None
-
-    def _take_state(self, state: dict[str, Any]) -> None:
-        if state.get("problem"):
-            log.debug("Session '%s': %s", self._host.name, state["problem"])
-            return
-        if self.leaving:
-            return
-        mode, socket = state["mode"], state["socket"]
-        if mode in _BLOCKED or socket in _BLOCKED:
-            raise Ended(f"{_BLOCKED[mode if mode in _BLOCKED else socket]}.")
-        if state["needsUpdate"] or "DEPRECATED_VERSION" in (mode, socket):
-            self._update()
-        elif not state["authenticated"]:
-            self._take_code(state)
-        elif "CONFLICT" in (mode, socket):
-            self._use_here()
-        elif mode == "MAIN" and state.get("me"):
-            self._at_work(state["me"])
-        elif self.phase == PAIRING:
-            self._enter(LOADING)
-            self._report(STARTING)
-            self._expect(self._settings.sync_seconds, "the account did not get in step with the phone")
-        elif self._limit is None or self._limit[1].endswith("who it is"):
-            self._expect(self._settings.sync_seconds, "the page did not connect to WhatsApp")
-
-    def _take_code(self, state: dict[str, Any]) -> None:
-        """The page wants to be paired."""
-        code = state.get("code") or ""
-        if not code:
-            if state["socket"] == "UNPAIRED_IDLE" and self.phase == PAIRING:
-                self._renew_code()
-            return
-        if code == self.code and self.phase == PAIRING:
-            return
-        if self._paired():
-            if self._status == WORKING:
-                raise LoggedOut("The account was logged out on the phone; restart the session to pair it again.")
-            log.warning("Session '%s' is not linked any more: it is paired anew", self._host.name)
-            self._unpair()
-        self.code = code
-        self._codes += 1
-        if self._codes > self._settings.qr_codes:
-            raise Ended("The QR code was not scanned in time; restart the session for a new one.")
-        self._expect(180.0, "no new QR code came")
-        self._enter(PAIRING)
-        self._report(SCAN_QR_CODE, again=True)
-
-    def _renew_code(self) -> None:
-        """WhatsApp shows no more codes by itself: ask for one."""
-        if self._codes >= self._settings.qr_codes:
-            raise Ended("The QR code was not scanned in time; restart the session for a new one.")
-        self._ask("refreshQR")
-
-    def _at_work(self, me: dict[str, Any]) -> None:
-        if self.phase == AT_WORK:
-            self._limit = None
-            return
-        self._limit = None
-        self.code = ""
-        self._codes = 0
-        self._stable_at = time.monotonic() + _STABLE_SECONDS
-        self._quiet_until = min(self._quiet_until, self._stable_at)
-        first = self._status != WORKING
-        self._account.on_identity(me, first=first)
-        self._enter(AT_WORK)
-        self._report(WORKING)
-        self._beside(self._account.on_working(first=first))
-
-    def _use_here(self) -> None:
-        """Another window has the account: WhatsApp lets the last one that asks have it."""
-        self._take_overs += 1
-        if self._take_overs > _TAKE_OVERS:
-            raise Ended(
-                "The account is used in another WhatsApp Web window that takes it back again and again; close that, "
-                "then restart the session."
-            )
-        log.warning("Session '%s' is used elsewhere; taking it back", self._host.name)
-        self._expect(30.0, "WhatsApp did not give the account back")
-        self._ask("useHere")
-
-    def _update(self) -> None:
-        """WhatsApp wants its page to be loaded anew."""
-        self._updates += 1
-        if self._updates > _UPDATES:
-            raise Ended("WhatsApp says that its page is out of date, also after loading it anew; update waxbill.")
-        log.info("Session '%s': WhatsApp has an update; loading its page anew", self._host.name)
-        self._reload()
-
     def _reload(self) -> None:
-        self._enter(LOADING)
-        self._expect(self._settings.ready_seconds, "WhatsApp's page did not become ready")
+        self._load()
         assert self._page is not None
         try:
             self._page.reload()
         except (Gone, TimedOut, Refused) as error:
             raise Lost(f"the page could not be loaded anew: {error}") from error
 
-    def _ask(self, operation: str) -> None:
-        assert self._page is not None
-        try:
-            self._page.run(operation, 10)
-        except Problem as error:
-            log.warning("Session '%s': %s failed: %s", self._host.name, operation, error)
-        except (Gone, TimedOut, Refused) as error:
-            raise Lost(f"{operation} failed: {error}") from error
+    def _at_work(self, me: dict[str, Any]) -> None:
+        begins = self.phase != AT_WORK
+        super()._at_work(me)
+        if begins:  # attempts count anew when it has worked for a while
+            self._stable_at = time.monotonic() + _STABLE_SECONDS
 
     # -- ends
 
@@ -630,8 +467,3 @@ class Life:
         if browser is not None:
             browser.forget()
         self._host.fail(reason)
-
-    def _unpair(self) -> None:
-        with self._host.store.write() as db:
-            self._account.seen.forget(db)
-        self._host.set_me(None)

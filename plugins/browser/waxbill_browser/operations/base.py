@@ -16,7 +16,7 @@ from waxbill.model.media import WAMedia
 from waxbill.model.messages import MessagesQuery
 from waxbill.model.sessions import MeInfo
 
-from ..life import AT_WORK, Life
+from ..life import Life
 from ..page import Page, Problem
 from ..seen import Seen
 from ..shapes import messages as shapes
@@ -160,6 +160,3 @@ def matches(raw: dict[str, Any], query: MessagesQuery, ack: int | None) -> bool:
         and (query.from_me is None or shapes.from_me(raw) == query.from_me)
         and (ack is None or raw.get("ack") == ack)
     )
-
-
-__all__ = ["AT_WORK", "Base", "matches", "problems"]

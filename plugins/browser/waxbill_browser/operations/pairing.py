@@ -8,7 +8,7 @@ from waxbill.model import ids
 from waxbill.model.errors import Unavailable, Unprocessable
 from waxbill.model.pairing import PairingCode
 
-from ..life import AT_WORK, LOADING, PAIRING
+from ..link import AT_WORK, LOADING, PAIRING
 from .base import Base
 
 if TYPE_CHECKING:
