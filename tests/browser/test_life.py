@@ -26,6 +26,11 @@ def program_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0]
 
 
+def in_environment(pid: int, name: str) -> Path:
+    words = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return Path(next(word.partition("=")[2] for word in words if word.startswith(f"{name}=")))
+
+
 def statuses(receiver: Receiver) -> list[str]:
     return [payload["status"] for payload in told(receiver, "session.status")]
 
@@ -147,7 +152,7 @@ def test_a_killed_browser_comes_back(drive: Drive, whatsapp: StandIn, receiver: 
 
 
 def test_a_killed_chromedriver_is_not_missed(drive: Drive, whatsapp: StandIn, receiver: Receiver) -> None:
-    server = drive(WAXBILL_BROWSER_HEALTH_SECONDS="0.5")
+    server = drive(WAXBILL_BROWSER_HEALTH_SECONDS="0.5", WAXBILL_BROWSER_KEEP_CHROMEDRIVER="true")
     (driver,) = [pid for pid in running(server) if program_of(pid).endswith("/chromedriver")]
     os.kill(driver, signal.SIGKILL)
     server.wait_for_log(lambda line: "goes on without it" in line, 60)
@@ -155,6 +160,11 @@ def test_a_killed_chromedriver_is_not_missed(drive: Drive, whatsapp: StandIn, re
     assert statuses(receiver)[-1] == "WORKING"
     server.post("/api/sessions/one/stop")
     assert not running(server)
+
+
+def test_chromedriver_goes_when_it_has_done_its_work(drive: Drive) -> None:
+    server = drive()
+    assert not [pid for pid in running(server) if program_of(pid).endswith("/chromedriver")]
 
 
 def test_a_killed_guard_is_not_missed(drive: Drive, whatsapp: StandIn, receiver: Receiver) -> None:
@@ -186,9 +196,12 @@ def test_after_the_last_attempt_it_is_failed_and_can_be_restarted(
 
 def test_a_killed_server_leaves_no_process(drive: Drive) -> None:
     server = drive()
-    assert len(running(server)) >= 4
+    assert len(running(server)) >= 3
+    scratch = in_environment(running(server)[0], "TMPDIR")
+    assert scratch.is_dir()
     server.kill()
     eventually(lambda: not running(server))
+    eventually(lambda: not scratch.exists())
 
 
 def test_a_stopped_server_leaves_no_process(drive: Drive) -> None:
@@ -236,9 +249,9 @@ def test_use_here_takes_the_account_back(drive: Drive, whatsapp: StandIn, receiv
 
 def test_an_account_that_is_taken_again_and_again_is_failed(drive: Drive, whatsapp: StandIn) -> None:
     server = drive()
-    for _ in range(3):
+    for taken in range(1, 4):
         whatsapp.phone.tell("conflict")
-        eventually(lambda: mode(server) == "CONFLICT")
+        eventually(lambda times=taken: server.log.count("taking it back") == times)  # type: ignore[misc]
         eventually(lambda: mode(server) == "MAIN")
     whatsapp.phone.tell("conflict")
     assert "another WhatsApp Web window" in failed(server)
@@ -366,3 +379,10 @@ def test_a_trace_of_the_browser(drive: Drive) -> None:
     answer = server.get("/api/server/debug/browser/trace/one?seconds=1", timeout_seconds=60)
     assert answer.status == 200, answer.text[:300]
     assert answer.json()["traceEvents"]
+
+
+def test_the_browser_gets_none_of_the_servers_secrets(drive: Drive) -> None:
+    server = drive(WHATSAPP_HOOK_HMAC_KEY="a-secret-of-the-server")
+    assert running(server)
+    for pid in running(server):
+        assert "a-secret-of-the-server" not in Path(f"/proc/{pid}/environ").read_text()

@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.request
@@ -23,7 +25,7 @@ from .binaries import Binaries
 log = logging.getLogger("waxbill.browser")
 
 _HERE = Path(__file__).parent
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "XDG_RUNTIME_DIR")
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "XDG_RUNTIME_DIR")
 _START_SECONDS = 40.0
 _END_SECONDS = 8.0
 
@@ -35,8 +37,19 @@ class BrowserFailed(Exception):
 class Browser:
     """A running Chromium with its chromedriver. Not shared between threads while it starts or ends."""
 
-    def __init__(self, binaries: Binaries, profile: Path, look: flags.Look, *, sandbox: bool, more: str) -> None:
+    def __init__(
+        self,
+        binaries: Binaries,
+        profile: Path,
+        look: flags.Look,
+        *,
+        sandbox: bool,
+        more: str,
+        keep_chromedriver: bool = True,
+    ) -> None:
         self._binaries = binaries
+        self._keep_chromedriver = keep_chromedriver
+        self._scratch: Path | None = None
         self.profile = profile
         self._arguments = flags.arguments(
             profile, look, headless_shell=binaries.headless_shell, sandbox=sandbox, more=more
@@ -57,6 +70,7 @@ class Browser:
         self.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.profile.chmod(0o700)
         self.end_stale()
+        self._scratch = Path(tempfile.mkdtemp(prefix="waxbill-browser-"))
         options = webdriver.ChromeOptions()
         options.binary_location = str(self._binary())
         options.page_load_strategy = "none"
@@ -67,6 +81,8 @@ class Browser:
             # Nothing else of the server's: its keys and passwords are no business of a browser's.
             **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             "HOME": str(self.profile.parent),
+            # What they leave in there is removed with it; a short path, for the sockets in it.
+            "TMPDIR": str(self._scratch),
             "WAXBILL_CHROMEDRIVER_BINARY": str(self._binaries.chromedriver),
             "WAXBILL_CHROMIUM_BINARY": str(self._binaries.chromium),
             "WAXBILL_PROFILE": str(self.profile),
@@ -89,6 +105,9 @@ class Browser:
             limit.cancel()
         self.address = self._driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
         self._find_processes()
+        if not self._keep_chromedriver and self.driver_pid:
+            os.kill(self.driver_pid, signal.SIGKILL)  # asked to end, it would end the browser
+            self.driver_pid = 0
 
     def _abandon(self) -> None:
         log.warning("The browser of %s did not start in %.0f s", self.profile, _START_SECONDS)
@@ -139,6 +158,10 @@ class Browser:
                 process.wait()
         self._driver = self._service = None
         self.end_stale()
+        processes.reap()
+        if self._scratch is not None:
+            remove_tree(self._scratch)
+            self._scratch = None
 
     def end_stale(self) -> None:
         """Ends what still runs on the profile, and frees it for the next browser."""
@@ -152,6 +175,14 @@ class Browser:
     def forget(self) -> None:
         """Removes the profile; the browser is closed."""
         remove_tree(self.profile)
+
+    def processes(self) -> list[tuple[int, str]]:
+        """The processes that were started, with what each is."""
+        process = self._service.process if self._service is not None else None
+        if process is None:
+            return []
+        known = ((process.pid, "chromedriver"), (self.driver_pid, "chromedriver"), (self.pid, "browser"))
+        return [(pid, part) for pid, part in known if pid and processes.alive(pid)]
 
     def pids(self) -> list[int]:
         """The guard and all processes below it, and the browser's, which may not be below it any more."""

@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from waxbill import Account, Driver, SessionHost
+from waxbill import Account, Driver, DriverProcess, SessionHost
 from waxbill.clock import Clock
 from waxbill.settings import Settings
 from waxbill.store import Store
@@ -72,6 +72,8 @@ class BrowserAccount(Pairing, Chats, Groups, Events):
         if self.life.versions:
             found["WWebVersion"] = self.life.versions.get("version")
             found["WAJSVersion"] = self.life.versions.get("wajs")
+        if self.life.memory_mb:
+            found["memoryMb"] = round(self.life.memory_mb)
         return found
 
 
@@ -115,6 +117,7 @@ class BrowserDriver(Driver):
     def browser_for(self, host: SessionHost) -> Browser:
         with self._lock:  # found out at the first start, not when the server starts
             if self._sandbox is None:
+                processes.adopt()
                 wanted = self.settings.sandbox
                 self._sandbox = flags.can_sandbox() if wanted == "auto" else wanted == "on"
             if self._user_agent is None:
@@ -126,6 +129,7 @@ class BrowserDriver(Driver):
             host.folder.absolute() / "browser",
             look,
             sandbox=self._sandbox,
+            keep_chromedriver=self.settings.keep_chromedriver,
             more=f"{self._heap_limit()} {self.settings.arguments}",
         )
 
@@ -151,6 +155,13 @@ class BrowserDriver(Driver):
             page.block_pictures(True)
 
     # -- memory
+
+    def processes(self) -> list[DriverProcess]:
+        return [
+            DriverProcess(pid, part, name)
+            for name, account in list(self.accounts.items())
+            for pid, part in account.life.processes()
+        ]
 
     def relieve(self, rung: str) -> str | None:
         """What this driver can do about tight memory on a rung of the ladder, in words; see ``hookspecs``."""

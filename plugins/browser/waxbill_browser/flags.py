@@ -70,9 +70,8 @@ def arguments(profile: Path, look: Look, *, headless_shell: bool, sandbox: bool,
     if not headless_shell:
         found.append("--headless=new")  # full Chromium would want a screen
     if not sandbox:
-        # No zygote: two processes less. It can't be left out where the sandbox is on, and full Chromium shares
-        # less memory between its many processes without it.
-        found += ["--no-sandbox", "--no-zygote"] if headless_shell else ["--no-sandbox"]
+        # No zygote: two processes less. Where the sandbox is on, Chromium does not start without it.
+        found += ["--no-sandbox", "--no-zygote"]
     found += [f"--disable-features={','.join(FEATURES_OFF)}", f"--enable-features={','.join(FEATURES_ON)}"]
     found += [f"--user-data-dir={profile}", f"--lang={look.locale}", f"--accept-lang={look.locale}"]
     if look.user_agent:

@@ -6,6 +6,7 @@
 # WAXBILL_CHROMEDRIVER_BINARY: the program to start, with this script's arguments.
 # WAXBILL_PROFILE: the profile folder, by which the browser is known.
 
+ulimit -S -d "$(ulimit -H -d)" # the server may limit its own heap (MAX_HEAP_MB); browsers need more than that
 trap : TERM INT HUP # children get the default back; this process only ends when its work is done
 
 "$WAXBILL_CHROMEDRIVER_BINARY" "$@" </dev/null &
@@ -32,4 +33,7 @@ for pid in $(browsers) "$driver"; do
     kill -KILL "$pid" 2>/dev/null
 done
 wait "$driver" 2>/dev/null
+case $TMPDIR in
+*/waxbill-browser-*) rm -rf "$TMPDIR" ;; # made for them alone
+esac
 exit 0

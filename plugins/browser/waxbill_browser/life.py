@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from waxbill import SessionHost
+from waxbill import SessionHost, memory
 from waxbill.model.errors import EngineFailure, Unavailable
 from waxbill.model.sessions import STARTING
 
@@ -35,6 +35,8 @@ log = logging.getLogger("waxbill.browser")
 _STABLE_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 _FULL_DISK_MB = 16
+_WEIGH_SECONDS = 60.0
+_TIGHT_MB = 48.0
 
 
 class _Stopped(Exception):
@@ -79,6 +81,10 @@ class Life(Link):
         self._used = time.monotonic()
         #: The day of the year on which the page was last loaded anew by the clock.
         self._reloaded_on = 0
+        #: What its browser held of memory when it was last measured.
+        self.memory_mb = 0.0
+        self._weigh_at = 0.0
+        self._warned = False
 
     # -- for other threads
 
@@ -129,6 +135,11 @@ class Life(Link):
         browser = self.browser
         return browser.pids() if browser is not None else []
 
+    def processes(self) -> list[tuple[int, str]]:
+        """What the session has started, with what each is."""
+        browser = self.browser
+        return browser.processes() if browser is not None else []
+
     @property
     def idle_seconds(self) -> float:
         return 0.0 if self._calls or self._waiting else time.monotonic() - self._used
@@ -152,8 +163,12 @@ class Life(Link):
                 self._used = time.monotonic()
                 if self.phase == ASLEEP:
                     self.wake()
-                self._changed.wait_for(lambda: self.phase in wanted or self.phase == OVER, self._settings.call_seconds)
-                page = self._page if self.phase in wanted else None
+
+                def there() -> bool:
+                    return self.phase in wanted and self._page is not None
+
+                self._changed.wait_for(lambda: there() or self.phase == OVER, self._settings.call_seconds)
+                page = self._page if there() else None
             finally:
                 self._waiting -= 1
             if page is None:
@@ -248,6 +263,8 @@ class Life(Link):
                 lambda text: self._queue.put(("tell", generation, text)),
                 lambda name: self._queue.put((name, generation, None)),
             )
+            with self._changed:
+                self._changed.notify_all()
             self._prepare(self._page)
         except (BrowserFailed, Refused, TimedOut, Gone, OSError) as error:
             self._check_disk()
@@ -296,6 +313,7 @@ class Life(Link):
             self._driver_told = True
             log.warning("Session '%s': chromedriver is gone; the session goes on without it", self._host.name)
         self._check_disk()
+        self._weigh(browser)
         if self.phase == LOADING:
             return  # there is a limit for that
         now = time.localtime()
@@ -313,6 +331,22 @@ class Life(Link):
                 raise Lost("the page does not answer") from error
         except Gone as error:
             raise Lost(str(error)) from error
+
+    def _weigh(self, browser: Browser) -> None:
+        """Measures what the session costs, once a minute, and warns while there is time when it does not fit."""
+        now = time.monotonic()
+        if now < self._weigh_at:
+            return
+        self._weigh_at = now + _WEIGH_SECONDS
+        self.memory_mb = processes.pss_mb(browser.pids())
+        reading = memory.read(self._host.settings.core.memory_limit_mb)
+        if reading.available_mb < _TIGHT_MB and not self._warned:
+            log.warning(
+                "Session '%s' holds %.0f MB, and %.0f of %.0f MB are left (%s). "
+                "This account may not fit on this machine: see 'Memory' in docs/browser.md.",
+                self._host.name, self.memory_mb, reading.available_mb, reading.limit_mb, reading.source,
+            )  # fmt: skip
+        self._warned = reading.available_mb < _TIGHT_MB
 
     def _check_disk(self) -> None:
         """Raises Ended when the profile's disk is full: WhatsApp's page loses what it can't write."""

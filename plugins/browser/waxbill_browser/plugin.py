@@ -1,11 +1,11 @@
-"""What this plugin gives to waxbill: the browser driver's spec and its settings.
+"""What this plugin gives to waxbill: the browser driver's spec, its settings, and its part in relieving memory.
 
 Selenium and everything else of weight is imported when the driver is chosen, or when a session starts.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -70,3 +70,11 @@ def waxbill_doctor(settings: Settings, options: argparse.Namespace) -> list[Chec
     from .doctor import examine
 
     return examine(settings, phone=options.phone)
+
+
+@hookimpl
+def waxbill_relieve_memory(rung: str, server: Any) -> str | None:
+    """Frees the memory of pages, loads the heaviest anew, puts idle sessions to sleep; nothing without this driver."""
+    if server.spec is None or server.spec.name != "browser":
+        return None
+    return server.driver.relieve(rung)

@@ -76,6 +76,31 @@ def alive(pid: int) -> bool:
     return bool(fields) and fields[0] not in (b"Z", b"X")
 
 
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def adopt() -> None:
+    """From now on what loses its parent below this process becomes its child, instead of the machine's first process's.
+
+    A browser outlives its chromedriver: so it stays among the processes that are counted for this one.
+    """
+    import ctypes  # 1 MB
+
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def reap() -> None:
+    """Lets go of adopted browsers that have ended; other children are their starters' to wait for."""
+    me = str(os.getpid())
+    for task in _listed(_PROC / me / "task"):
+        for pid in _text(_PROC / me / "task" / task / "children").split():
+            name, _, rest = _text(_PROC / pid / "stat").partition("(")[2].rpartition(") ")
+            if name.startswith(("chrom", "headless")) and rest.startswith("Z"):
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(int(pid), os.WNOHANG)
+
+
 def _signal(pid: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):  # it ended meanwhile
         os.kill(pid, number)
@@ -88,14 +113,17 @@ def children(pid: int) -> list[int]:
     while waiting:
         parent = waiting.pop()
         for task in _listed(_PROC / str(parent) / "task"):
-            try:
-                text = (_PROC / str(parent) / "task" / task / "children").read_text()
-            except OSError:
-                continue
-            below = [int(child) for child in text.split()]
+            below = [int(child) for child in _text(_PROC / str(parent) / "task" / task / "children").split()]
             found += below
             waiting += below
     return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except OSError:
+        return ""  # it ended
 
 
 def _listed(folder: Path) -> list[str]:

@@ -17,6 +17,13 @@ class BrowserSettings(msgspec.Struct, frozen=True):
     chromedriver: Annotated[
         str, Setting("WAXBILL_CHROMEDRIVER", meaning="chromedriver to use; empty: the one that is found.")
     ] = ""
+    keep_chromedriver: Annotated[
+        bool,
+        Setting(
+            "WAXBILL_BROWSER_KEEP_CHROMEDRIVER",
+            meaning="Keep chromedriver (18 MB) after it has started a browser; nothing here needs it then.",
+        ),
+    ] = False
     arguments: Annotated[
         str,
         Setting(
