@@ -39,18 +39,18 @@ class Adapter:
         assert "problem" not in found, found["problem"]
         return found["answer"]
 
-    def told(self, event: str, **fits: Any) -> Any:
+    def told(self, name: str, **fits: Any) -> Any:
         """The data of the first event of that name with these members, waiting for it."""
 
         def found() -> Any:
             self.chromium.call("Runtime.getIsolateId")  # what was told until now comes with the answer
             for text in self.chromium.bindings:
                 told = json.loads(text)
-                if told["event"] == event and all(told["data"].get(name) == value for name, value in fits.items()):
+                if told["event"] == name and all(told["data"].get(name) == value for name, value in fits.items()):
                     return told["data"] or True
             return None
 
-        return self.chromium.wait_for(found, f"the event {event} with {fits}")
+        return self.chromium.wait_for(found, f"the event {name} with {fits}")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def chromium(request: pytest.FixtureRequest) -> Iterator[tuple[StandIn, Chromium
 def test_a_session_without_wajs_is_paired_hears_messages_and_logs_out(chromium: tuple[StandIn, Chromium]) -> None:
     whatsapp, found = chromium
     adapter = Adapter(found, NEVER, patience=0.1)
-    assert adapter.told("fault", message="it did not start in 0.1 s; its operations will fail")
+    assert adapter.told("fault", message="it is not ready after 0.1 s; its operations may fail")
     state = adapter.told("state", authenticated=False, socket="UNPAIRED")
     assert len(state["code"].split(",")) == 4
     whatsapp.phone.scan(state["code"])
@@ -112,8 +112,11 @@ def test_a_module_with_a_new_name_delays_the_start_and_does_not_stop_it(chromium
 
 
 @pytest.mark.parametrize("chromium", [{"hidden": ["WAWebAuthLoggedIn"]}], indirect=True)
-def test_where_wajs_starts_badly_the_state_is_still_told(chromium: tuple[StandIn, Chromium]) -> None:
+def test_where_wajs_starts_badly_state_and_messages_are_still_told(chromium: tuple[StandIn, Chromium]) -> None:
     whatsapp, found = chromium
-    adapter = Adapter(found, wajs.bundle().read_text())
+    adapter = Adapter(found, wajs.bundle().read_text(), patience=3)
     whatsapp.phone.scan(adapter.told("state", socket="UNPAIRED")["code"])
     assert adapter.told("state", mode="MAIN", authenticated=True)["me"]["id"] == whatsapp.phone.me
+    adapter.told("fault", event="the start of WA-JS")
+    whatsapp.phone.receive("4930123456", "heard all the same")
+    adapter.told("message", body="heard all the same")

@@ -12,16 +12,20 @@ whenLoaded(() => {
   } catch (error) {
     tell('fault', { event: 'the start of WA-JS', ...problem(error) });
   }
-  const ready = (wajs) => tell('ready', { version: window.Debug?.VERSION ?? null, wajs });
+  let attached = false;
   const attach = () => {
+    attached = true;
     followState();
     followEvents();
     ready(WPP.version ?? null);
   };
+  const ready = (wajs) => tell('ready', { version: window.Debug?.VERSION ?? null, wajs });
+  // What it tells may be told twice then; the server takes each message once.
   const doWithout = () => {
-    if (typeof WPP !== 'undefined' && WPP.isInjected) return;
-    tell('fault', { event: 'the start of WA-JS', message: `it did not start in ${PATIENCE_SECONDS} s; its operations will fail` });
+    if (typeof WPP !== 'undefined' && WPP.isFullReady) return;
+    tell('fault', { event: 'the start of WA-JS', message: `it is not ready after ${PATIENCE_SECONDS} s; its operations may fail` });
     followByName(() => queueMicrotask(tellState));
+    if (attached) return;
     setInterval(tellState, 1000);
     tellState();
     ready(null);
