@@ -169,8 +169,10 @@ def peer(folder: Path, browser: str, count: int) -> Figures:
         finally:
             watchdog.cancel()
             left = tree(process.pid, Path(profile))
-            process.terminate()
+            process.kill()  # it closes its browser when it is asked to end, and then stays
             process.wait()
+            process.stdin.close()
+            process.stdout.close()
             processes.end(left)
 
 
