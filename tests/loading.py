@@ -77,7 +77,7 @@ def load(server: ServerProcess, *, connections: int, chats: int, seconds: float)
         ready.wait()
         while time.monotonic() < end:
             chat = f"4930{next(numbers) % chats:07d}@c.us"
-            if index % 20 == 0:
+            if index % 4 == 0:
                 file = {"data": _FILE, "mimetype": "application/pdf", "filename": "a.pdf"}
                 client.send("/api/sendFile", {"session": "s", "chatId": chat, "file": file}, media=True)
             else:

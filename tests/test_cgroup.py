@@ -104,16 +104,13 @@ def test_a_driver_that_does_not_fit_is_refused_in_words(tmp_path: Path, control_
 @pytest.mark.parametrize("rung", ["collect", "caches", "levers", "reload", "hibernate"])
 @pytest.mark.parametrize("limit_mb", [96, 256, 512])
 def test_the_rung_that_frees_it_ends_the_climb(limited: Any, limit_mb: int, rung: str) -> None:
-    # A leak that stops between the threshold and critical, and that one rung gives back.
+    # A leap to between the threshold and critical, which one rung gives back.
     until = limit_mb * 350 / 512 + limit_mb * 0.06 - 20
-    server, group = limited(
-        limit_mb, HOARD_FREED_BY=rung, HOARD_MB_PER_SECOND=str(limit_mb / 2), HOARD_UNTIL_MB=str(until)
-    )
+    server, group = limited(limit_mb, HOARD_FREED_BY=rung, HOARD_MB_PER_SECOND="99999", HOARD_UNTIL_MB=str(until))
     assert server.wait_for_log(re.compile(rf"; {rung}: .*freed").search, 30)
     assert server.wait_for_log(re.compile("Memory is normal").search, 30)
     taken = steps(server)
-    # Growth alone is an alarm, so it is often found before all of it is there.
-    assert sum(freed for _, found, freed in taken if found == rung) > until / 10
+    assert max(freed for _, found, freed in taken if found == rung) > until * 0.9
     climbed = [found for _, found, _ in taken]
     assert "refuse" not in climbed
     assert climbed[-1] == rung

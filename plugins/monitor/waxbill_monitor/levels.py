@@ -18,10 +18,11 @@ ELEVATED, CRITICAL = 0.85, 1.2
 LAST = 0.95
 #: At the present speed the limit would be reached within this time.
 SOON_SECONDS = 60.0
-# How far back the speed is measured, and how many readings it takes at least.
-_WINDOW_SECONDS, _LEAST = 60.0, 5
-# Below this share of the threshold, growth is a server that fills its caches.
-_FLOOR = 0.5
+# The speed is that of the last minute or of its last quarter, whichever is less: growth that has ended is none.
+# How far back each goes, and how many readings it takes at least.
+_WINDOWS = ((60.0, 5), (15.0, 3))
+# Below this share of the threshold (half of the limit), growth is a server that warms up.
+_FLOOR = 0.73
 # What a level has to fall by before it counts as lower: levels don't flicker.
 _EASE = 1.08
 
@@ -39,11 +40,14 @@ def share(reading: Reading, set_mb: float) -> float:
 
 
 def speed_mb_per_second(readings: Sequence[Reading]) -> float:
-    """How fast use grows: the slope of the line that fits the last minute best; 0 with too few readings."""
-    if not readings:
-        return 0.0
-    recent = [reading for reading in readings if readings[-1].at - reading.at <= _WINDOW_SECONDS]
-    if len(recent) < _LEAST:
+    """How fast use grows; 0 with too few readings."""
+    return min(_slope(readings, seconds, least) for seconds, least in _WINDOWS)
+
+
+def _slope(readings: Sequence[Reading], seconds: float, least: int) -> float:
+    """The slope of the line that fits the last readings best, in MB per second."""
+    recent = [reading for reading in readings if readings[-1].at - reading.at <= seconds]
+    if len(recent) < least:
         return 0.0
     at = sum(reading.at for reading in recent) / len(recent)
     used = sum(reading.used_mb for reading in recent) / len(recent)
@@ -64,9 +68,10 @@ def judge(reading: Reading, history: Sequence[Reading], set_mb: float) -> str:
         return "critical"
     if now >= 1:
         return "high"
-    left = seconds_left([*history, reading]) if now >= _FLOOR else None
-    if left is not None and left < SOON_SECONDS:
-        return "high"
+    if reading.used_mb >= _FLOOR * threshold_mb(reading.limit_mb, set_mb):
+        left = seconds_left([*history, reading])
+        if left is not None and left < SOON_SECONDS:
+            return "high"
     return "elevated" if now >= ELEVATED else "normal"
 
 
