@@ -13,6 +13,7 @@ import pytest
 
 from waxbill.testing import Receiver, ServerProcess
 
+from .conftest import missing
 from .control_groups import ControlGroup
 from .hoarding import plant
 
@@ -96,6 +97,25 @@ def test_a_driver_that_does_not_fit_is_refused_in_words(tmp_path: Path, control_
         assert re.search(
             r"heavy: it needs 240 MB and a reserve of 32 MB, and \d\d MB of 96 MB are free", health["reason"]
         )
+
+
+def test_the_browser_is_refused_where_it_does_not_fit(tmp_path: Path, control_group: Groups) -> None:
+    group = control_group(96)
+    server = ServerProcess(
+        tmp_path, program=group.program(tmp_path), ENABLE_REAL_WHATSAPP="true", WHATSAPP_START_SESSION="s"
+    )
+    with server:
+        assert server.wait_for_status("s", "FAILED") == "FAILED"
+        health = server.get("/health").json()
+        assert health["mode"] == "none"
+        if "it needs" not in health["reason"]:
+            missing(f"the browser can't run here at all ({health['reason']})")
+        words = r"browser: it needs \d+ MB and a reserve of 32 MB, and \d\d MB of 96 MB are free \(control group"
+        assert re.search(words, health["reason"])
+        assert re.search(words, server.get("/api/sessions/s").json()["engine"]["reason"])
+        answer = server.post("/api/sendText", {"session": "s", "chatId": CHAT, "text": "x"})
+        assert answer.status == 503
+        assert re.search(words, answer.json()["message"])
 
 
 # -- each rung
@@ -249,7 +269,8 @@ def test_load_is_never_killed(limited: Any, limit_mb: int, receiver: Receiver) -
     assert group.kills == 0
     assert result.unexpected == []
     assert result.sent > 10_000
-    assert result.media > 10
+    assert result.media > 0, "large media is taken when there is room"
+    assert result.media + result.refused > 10
     assert server.get("/ping").status == 200
     overview = server.get("/api/s/chats/overview", query={"limit": 1, "offset": 9_999}).json()
     assert len(overview) == 1

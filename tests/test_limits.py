@@ -112,6 +112,25 @@ def test_a_child_can_be_freed_of_the_cap() -> None:
     assert freed == "-1" or int(freed) > int(capped)
 
 
+# -- no driver
+
+
+def test_without_a_driver_sessions_fail_with_the_reason_and_sends_answer_503(serve: Serve) -> None:
+    real = {"FORCE_MOCK_MODE": "false", "ENABLE_REAL_WHATSAPP": "true", "WAXBILL_DISABLE_PLUGINS": "browser"}
+    server = serve(WHATSAPP_START_SESSION="s", **real)
+    assert server.wait_for_status("s", "FAILED") == "FAILED"
+    text = {"session": "s", "chatId": "49301234567@c.us", "text": "x"}
+    answer = server.post("/api/sendText", text)
+    assert answer.status == 503
+    assert "no real driver is installed" in answer.json()["message"]
+    assert answer.headers["x-waxbill-driver"] == "none"
+    assert server.post("/api/sendText", {**text, "session": "t"}).status == 404
+    server.stop()
+    simulated = serve(MOCK_FALLBACK="true", WHATSAPP_START_SESSION="s", **real)
+    simulated.wait_for_status("s", "WORKING")
+    assert simulated.post("/api/sendText", text).headers["x-waxbill-driver"] == "mock"
+
+
 # -- the allocator's own figure
 
 

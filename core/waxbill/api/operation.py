@@ -29,7 +29,7 @@ import msgspec
 
 from ..admission import LARGE_BYTES
 from ..memory import room
-from ..model.errors import BadRequest, BodyTooLarge, NotImplementedByEngine, ValidationFailed, WahaError
+from ..model.errors import BadRequest, BodyTooLarge, NotImplementedByEngine, Unavailable, ValidationFailed, WahaError
 from ..model.sessions import WORKING
 from ..pace import Later
 from .access import permit
@@ -250,7 +250,9 @@ class Call:
         """The session's account in a status that the operation needs; waits a moment if it is on its way there."""
         session, operation = self.session, self.operation
         driver = self.server.spec
-        if driver is not None and operation.capability not in driver.operations:
+        if driver is None:
+            raise Unavailable(f"No driver serves: {self.server.choice.reason}")
+        if operation.capability not in driver.operations:
             raise NotImplementedByEngine(operation.name, self.server.sessions.engine)
         in_loop = self.server.in_loop()
         if in_loop and session.status not in operation.needs:
