@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import missing
 from tests.making import png
 from waxbill.testing import Receiver, ServerProcess
 
@@ -133,6 +135,28 @@ def test_everything_can_be_attached(
     page.wait(lambda: page.script(loaded))
     place = receiver.wait_for(lambda event: event["event"] == "message" and bool(event["payload"]["location"]))
     assert place["payload"]["location"]["latitude"] == "52.5163"
+
+
+def test_a_voice_message_is_recorded(server: ServerProcess, receiver: Receiver, pages: Callable[..., Page]) -> None:
+    if shutil.which("ffmpeg") is None:
+        missing("ffmpeg is not installed")
+    says(server, "speak")
+    server.post(f"/api/s/presence/{ANA}/subscribe")
+    page = pages(server).chat(ANA)
+    page.press("Attach")
+    page.press("Record a voice message", ".menu")
+    page.sees("0:01", "dialog")
+    assert server.get(f"/api/s/presence/{ANA}").json()["presences"][0]["lastKnownPresence"] == "recording"
+    page.press("Done", "dialog")
+    page.sees("voice.", ".about")
+    page.press("Send", ".composer")
+    heard = receiver.wait_for(lambda event: event["event"] == "message" and event["payload"]["hasMedia"])["payload"]
+    assert heard["_data"]["type"] == "ptt"
+    assert heard["media"]["mimetype"].startswith("audio/ogg")
+    page.one(".bubble audio")
+    length = "return document.querySelector('.bubble audio').duration"
+    page.script("const sound = document.querySelector('.bubble audio'); sound.preload = 'metadata'; sound.load()")
+    page.wait(lambda: page.script(length))
 
 
 def test_a_message_is_replied_to_reacted_to_edited_and_deleted(

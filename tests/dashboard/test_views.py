@@ -148,6 +148,15 @@ def test_memory_is_shown_with_its_parts(serve: Callable[..., ServerProcess], pag
     assert "limit 512 MB" in (page.one(".chart svg").accessible_name or "")
 
 
+def test_what_the_watchdog_did_is_shown(serve: Callable[..., ServerProcess], pages: Callable[..., Page]) -> None:
+    server = serve(MEMORY_LIMIT_MB="512", MEMORY_THRESHOLD_MB="24", MEMORY_CHECK_SECONDS="0.2", MEMORY_DRY_RUN="true")
+    page = pages(server).open("memory")
+    page.wait(lambda: page.all(".figure .level-high, .figure .level-critical"))
+    page.sees("(only said)", ".attempts")
+    page.sees("The watchdog only says what it would do")
+    assert page.all(".chart .threshold")
+
+
 def test_without_the_monitor_the_sum_is_shown(serve: Callable[..., ServerProcess], pages: Callable[..., Page]) -> None:
     server = serve(MEMORY_LIMIT_MB="512", WAXBILL_DISABLE_PLUGINS="monitor")
     page = pages(server).open("memory")

@@ -26,13 +26,13 @@ function reason(status, text) {
   return `The server answered ${status}.`;
 }
 
-async function request(method, path, body, signal) {
+async function request(method, path, body, signal, more = {}) {
   let answer;
   try {
     answer = await fetch(path, {
       method,
       signal,
-      headers: body === undefined ? PAGE : { ...PAGE, "Content-Type": "application/json" },
+      headers: { ...PAGE, ...more, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
@@ -47,7 +47,7 @@ async function request(method, path, body, signal) {
 }
 
 async function call(method, path, body, signal) {
-  const answer = await request(method, path, body, signal);
+  const answer = await request(method, path, body, signal, { Accept: "application/json" });
   const text = await answer.text();
   if (!text) return null;
   return (answer.headers.get("Content-Type") || "").startsWith("application/json") ? JSON.parse(text) : text;

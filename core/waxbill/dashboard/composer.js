@@ -1,7 +1,7 @@
 // Writing into a chat: as the account itself and, in the simulator, as the other people and as the phone.
 
 import { control, path, post, put, remove } from "./api.js";
-import { ask, attempt, bytes, field, h, icon, iconButton, menu } from "./dom.js";
+import { ask, attempt, bytes, field, h, icon, iconButton, menu, note } from "./dom.js";
 import { inWords, kindOfChat } from "./message.js";
 import { avatar } from "./people.js";
 import { simulated } from "./state.js";
@@ -25,12 +25,23 @@ const base64 = (file) =>
     reader.readAsDataURL(file);
   });
 
+/** A recording as WhatsApp has it, Opus in Ogg, where the server can make it so; else as it is. */
+async function spoken(session, file) {
+  if (file.type === "audio/ogg") return file;
+  try {
+    const { data } = await post(path`/api/${session}/media/convert/voice`, { data: await base64(file) });
+    return new File([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], "voice.ogg", { type: "audio/ogg" });
+  } catch (error) {
+    note(`It is sent as it was recorded, in ${file.type}: ${error.message}`, "bad");
+    return file;
+  }
+}
+
 export class Composer {
   #reply = null;
   #editing = null;
   #file = null;
   #typing = 0;
-  #recorder = null;
 
   constructor(session, chat, people) {
     this.session = session;
@@ -194,7 +205,9 @@ export class Composer {
       return post(control(this.session, this.person ? "/messages" : "/phone/messages"), body);
     }
     const to = { session: this.session, chatId: this.chat, reply_to };
-    if (file) return post(`/api/${SENDS[file.kind]}`, { ...to, file: sent, caption: text || undefined });
+    // WhatsApp takes one form of voice message; the server makes it of others.
+    const convert = ["voice", "audio"].includes(file?.kind) && !sent.mimetype.startsWith("audio/ogg");
+    if (file) return post(`/api/${SENDS[file.kind]}`, { ...to, file: sent, caption: text || undefined, convert });
     if (location) return post("/api/sendLocation", { ...to, latitude: location.latitude, longitude: location.longitude, title: location.name });
     if (poll) return post("/api/sendPoll", { ...to, poll });
     if (card) return post("/api/sendContactVcard", { ...to, contacts: [{ fullName: card.name, phoneNumber: `+${card.phone}`, whatsappId: card.phone }] });
@@ -272,24 +285,31 @@ export class Composer {
       throw new Error("The browser does not let this page use the microphone.");
     });
     const kinds = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
-    const recorder = (this.#recorder = new MediaRecorder(sound, { mimeType: kinds.find((kind) => MediaRecorder.isTypeSupported(kind)) }));
+    const recorder = new MediaRecorder(sound, { mimeType: kinds.find((kind) => MediaRecorder.isTypeSupported(kind)) });
     const parts = [];
     let keep = true;
     this.presence("recording");
-    const dialog = ask("Recording…", h("p", null, "Speak now."), {
+    const began = Date.now();
+    const clock = h("p", { class: "code", role: "timer" }, "0:00");
+    const ticking = setInterval(() => {
+      const seconds = Math.floor((Date.now() - began) / 1000);
+      clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+    }, 250);
+    const dialog = ask("Recording…", [h("p", null, "Speak now."), clock], {
       label: "Done",
       submit: async () => {
         const ended = new Promise((done) => (recorder.onstop = done));
         recorder.stop();
         await ended;
         const type = recorder.mimeType.split(";")[0];
-        this.attach(new File(parts, `voice.${type.split("/")[1]}`, { type }), "voice");
+        this.attach(await spoken(this.session, new File(parts, `voice.${type.split("/")[1]}`, { type })), "voice");
         keep = false;
       },
     });
     recorder.ondataavailable = (event) => parts.push(event.data);
     recorder.start();
     dialog.addEventListener("close", () => {
+      clearInterval(ticking);
       if (keep && recorder.state !== "inactive") recorder.stop();
       for (const track of sound.getTracks()) track.stop();
       this.presence("paused");
