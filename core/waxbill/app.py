@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import falcon
 
@@ -48,7 +48,6 @@ from .api.operation import Area, LateAreas, LoopThread, Parked, encode, prefligh
 from .api.router import Router
 from .apikeys import ApiKeys
 from .apps import Apps
-from .audit import Audit
 from .clock import Clock
 from .delivery.lanes import Lanes
 from .delivery.outbox import Outbox
@@ -59,12 +58,15 @@ from .media.files import Files
 from .memory import Reading
 from .model.errors import BadRequest, EngineFailure, NotFound, Unavailable, WahaError
 from .model.server import WAHAEnvironment
-from .pace import Pace
 from .plugins import Plugins
 from .sessions import Sessions
 from .settings import SettingError, Settings, check_limits
 from .store import Store, folder_for
 from .streams.hub import Hub
+
+if TYPE_CHECKING:
+    from .audit import Audit
+    from .pace import Pace
 
 log = logging.getLogger("waxbill")
 
@@ -146,8 +148,10 @@ class Server:
         self.access = Access(core, self.api_keys, generated_digest(self.store, core))
         self.sessions.events = Events(self.store, self.clock, self.outbox, self.hub, plugins, self.environment)
         #: How fast messages may leave; None: as fast as they come.
-        self.pace = Pace(core) if core.sends_per_minute else None
-        self.audit = Audit(self.store, core.audit_keep) if core.audit_keep else None
+        self.pace: Pace | None = None
+        #: Who did what; None where nobody asked for it.
+        self.audit: Audit | None = None
+        self._add_guards()
         self._choose_driver()
         self.apps = Apps(core, self.sessions, self.api_keys, inline=self.inline)
         self.sessions.events.on_app_event = self.apps.called
@@ -177,6 +181,18 @@ class Server:
         except SettingError:
             self.store.close()
             raise
+
+    def _add_guards(self) -> None:
+        """What is off costs no memory."""
+        core = self.settings.core
+        if core.sends_per_minute:
+            from .pace import Pace
+
+            self.pace = Pace(core)
+        if core.audit_keep:
+            from .audit import Audit
+
+            self.audit = Audit(self.store, core.audit_keep)
 
     def _choose_driver(self) -> None:
         specs: list[DriverSpec] = self.plugins.call("waxbill_driver", settings=self.settings)

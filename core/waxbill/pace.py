@@ -2,6 +2,7 @@
 
 A send that comes too early is not refused: its request waits for its turn, without a thread, and is answered when the
 message has left. Nothing is accepted that is not sent. A queue that is full, or too long, answers 429 at once.
+Imported only where sends are paced.
 """
 
 from __future__ import annotations
@@ -16,18 +17,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from .model.errors import TooManyRequests
-from .model.wire import Answer
 
 if TYPE_CHECKING:
     from .settings import CoreSettings
-
-
-class Later(BaseException):
-    """Raised before anything was done by a request whose turn is at ``due`` (monotonic): run it again then."""
-
-    def __init__(self, due: float) -> None:
-        super().__init__()
-        self.due = due
 
 
 class Turn(msgspec.Struct):
@@ -37,15 +29,6 @@ class Turn(msgspec.Struct):
     due: float
     position: int
     since: float
-
-
-class SendsState(Answer):
-    """How a session's sends are paced. ``perMinute`` 0 means that they are not; ``waiting`` sends wait, and a new one
-    would leave in ``seconds``."""
-
-    perMinute: float
-    waiting: int
-    seconds: float
 
 
 class _Line:
@@ -96,16 +79,13 @@ class Pace:
             line.waiting.append(turn)
             return turn
 
-    def state(self, session: str) -> SendsState:
-        """How a session's sends are paced now."""
+    def state(self, session: str) -> tuple[float, int, float]:
+        """How a session's sends are paced now: messages a minute, how many wait, and in how many seconds a new one
+        would leave."""
         now = self._clock()
         with self._lock:
             line = self._line(session, now)
-            return SendsState(
-                perMinute=self._per_minute,
-                waiting=len(line.waiting),
-                seconds=round(max(0.0, line.free_at - now), 1),
-            )
+            return self._per_minute, len(line.waiting), round(max(0.0, line.free_at - now), 1)
 
     def _line(self, session: str, now: float) -> _Line:
         line = self._lines.setdefault(session, _Line())

@@ -28,11 +28,9 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
-from .api.operation import HandOver, NeedsThread, Parked, encode, too_large
+from .api.operation import HandOver, Later, NeedsThread, Parked, encode, too_large
 from .intake import HEAD_BYTES, Intake, Parser, RequestTimeout
-from .limits import source
 from .model.errors import Unavailable, WahaError
-from .pace import Later
 
 if TYPE_CHECKING:
     from .app import Server
@@ -276,6 +274,8 @@ class _Listener(TcpWSGIServer):
 
         So whoever opens many can only push out their own.
         """
+        from .limits import source
+
         idle: dict[str, list[_Channel]] = {}
         for channel in self.active_channels.values():
             if channel.idle:

@@ -159,9 +159,8 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
             with contextlib.suppress(PermissionError):  # somebody else's file, that they let us write
-                os.fchmod(
-                    file, 0o600
-                )  # it may be there already, from before or from a backup; SQLite's others follow it
+                # It may be there already, from before or from a backup; SQLite's other files follow it.
+                os.fchmod(file, 0o600)
             os.close(file)
             own = open(f"{self.path}.lock", "w", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
         except OSError as error:

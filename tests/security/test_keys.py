@@ -271,8 +271,7 @@ def test_messages_leave_one_after_the_other() -> None:
     assert [turn.position for turn in turns if turn] == [1, 2, 3]
     assert line.turn("t") is None, "every session has its own line"
     now[0] = 1002.5
-    state = line.state("s")
-    assert (state.waiting, state.seconds) == (1, 1.5)
+    assert line.state("s") == (60.0, 1, 1.5)
     now[0] = 1010.0
     assert line.turn("s") is None
 

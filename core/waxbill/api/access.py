@@ -10,7 +10,6 @@ from _operator import (
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..limits import Rate, source
 from ..model.errors import BadRequest, Forbidden, Unauthorized
 from ..settings import SettingError
 from .login import Logins
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     import falcon
 
     from ..apikeys import ApiKey, ApiKeys
+    from ..limits import Rate
     from ..settings import CoreSettings
     from ..store import Store
     from .operation import Operation
@@ -69,7 +69,8 @@ class Access:
         self.weak = digest is None and is_weak(configured)
         if "public" in core.profile and not self.required:
             raise SettingError("WAXBILL_PROFILE is public, so a key is needed: set WAHA_API_KEY.")
-        self._rate = Rate(core.rate_limit, max(10, core.rate_limit // 6)) if core.rate_limit else None
+        self._per_minute = core.rate_limit
+        self._rate: Rate | None = None
         #: Who is logged in to the dashboard, and may do from there what the key allows that was given.
         self.logins = Logins(core, self)
 
@@ -91,9 +92,11 @@ class Access:
         What it returns raises Unauthorized for a missing and for a wrong key alike.
         """
         find = self.caller if self.required and operation.scope != "open" else _anybody
-        rate = self._rate
-        if rate is None:
+        if not self._per_minute:
             return find
+        from ..limits import Rate, source  # what is off costs no memory
+
+        rate = self._rate = self._rate or Rate(self._per_minute, max(10, self._per_minute // 6))
 
         def limited(request: falcon.Request) -> ApiKey | None:
             env = request.env

@@ -4,12 +4,20 @@ from typing import Any
 
 from ..model.errors import NotFound
 from ..model.wire import Answer, Request
-from ..pace import SendsState
 from .operation import Area, Call
 
 area = Area("🛡️ Guard", prefix="/api/waxbill")
 
 _MOST_ENTRIES = 1000
+
+
+class SendsState(Answer):
+    """How a session's sends are paced. ``perMinute`` 0 means that they are not; ``waiting`` sends wait, and a new one
+    would leave in ``seconds``."""
+
+    perMinute: float
+    waiting: int
+    seconds: float
 
 
 class AuditQuery(Request):
@@ -47,4 +55,5 @@ def get_sends(call: Call) -> SendsState:
     """See how many messages of a session wait for their turn."""
     name = call.session.name
     pace = call.server.pace
-    return pace.state(name) if pace else SendsState(perMinute=0, waiting=0, seconds=0)
+    per_minute, waiting, seconds = pace.state(name) if pace else (0.0, 0, 0.0)
+    return SendsState(perMinute=per_minute, waiting=waiting, seconds=seconds)

@@ -31,7 +31,6 @@ from ..admission import LARGE_BYTES
 from ..memory import room
 from ..model.errors import BadRequest, BodyTooLarge, NotImplementedByEngine, Unavailable, ValidationFailed, WahaError
 from ..model.sessions import WORKING
-from ..pace import Later
 from .access import permit
 
 if TYPE_CHECKING:
@@ -54,6 +53,14 @@ encode = msgspec.json.Encoder(enc_hook=repr).encode
 
 class NeedsThread(BaseException):
     """Raised in the server's loop, before anything was done, by a request that may wait: run it in a thread."""
+
+
+class Later(BaseException):
+    """Raised before anything was done by a request whose turn is at ``due`` (monotonic): run it again then."""
+
+    def __init__(self, due: float) -> None:
+        super().__init__()
+        self.due = due
 
 
 class HandOver(BaseException):
