@@ -1,7 +1,7 @@
 """Takes each guard away and runs its test, which must fail: ``python -m tests.security.without``.
 
-With all guards in place the test must pass, which is tried before. It works on a copy of the sources; ``--only WORD`` tries the attacks with that word in them. Exits with 1 when a test
-passes without its guard.
+With all guards in place the test must pass, which is tried before. It works on copies of the sources; ``--only WORD``
+tries the attacks with that word in them. Exits with 1 when a test passes without its guard.
 """
 
 from __future__ import annotations
