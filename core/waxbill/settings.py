@@ -212,7 +212,10 @@ class CoreSettings(msgspec.Struct, frozen=True):
     ] = True
     swagger_username: Annotated[str, Setting("WHATSAPP_SWAGGER_USERNAME", meaning="User name for it.")] = "admin"
     swagger_password: Annotated[
-        Secret, Setting("WHATSAPP_SWAGGER_PASSWORD", meaning="Password for it; empty: none is asked for.")
+        Secret,
+        Setting(
+            "WHATSAPP_SWAGGER_PASSWORD", meaning="Password for it, plain or as sha512:<hex>; empty: none is asked for."
+        ),
     ] = Secret("")
 
     dashboard_enabled: Annotated[bool, Setting("WAHA_DASHBOARD_ENABLED", meaning="Serve the dashboard.")] = True

@@ -202,9 +202,9 @@ def test_a_playlist_makes_the_converter_open_nothing_else(tmp_path: Path, ffmpeg
 
 
 def test_a_picture_of_too_many_pixels_is_not_unpacked(tmp_path: Path, ffmpeg: str) -> None:
-    source = tmp_path / "media.avi"  # a few KB that would be 100 million pixels
+    source = tmp_path / "media.avi"  # a few KB that would be 36 million pixels
     subprocess.run(
-        [ffmpeg, "-v", "error", "-f", "lavfi", "-i", "color=size=10240x10240:duration=0.04", "-c:v", "png", source],
+        [ffmpeg, "-v", "error", "-f", "lavfi", "-i", "color=size=6000x6000:duration=0.04", "-c:v", "png", source],
         check=True,
     )
     assert source.stat().st_size < 1_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import itertools
 import socket
@@ -168,6 +169,42 @@ def test_guesses_cost_more_and_more() -> None:
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
     guesses.note("x", right=True)
     guesses.check("x")
+
+
+def test_who_guesses_the_password_of_the_api_page_has_to_wait(serve: Serve) -> None:
+    server = serve(key="secret", WHATSAPP_SWAGGER_PASSWORD="engine")
+
+    def ask(password: str) -> Answer:
+        given = base64.b64encode(f"admin:{password}".encode()).decode()
+        return server.get("/-assets/start.js", headers={"Authorization": f"Basic {given}"})
+
+    assert server.get("/-assets/start.js").status == 401, "to be asked is no guess"
+    assert ask("engine").status == 200
+    assert [ask(f"engine{n}").status for n in range(5)] == [401] * 5
+    late = ask("engine")
+    assert late.status == 429
+    assert int(late.headers["retry-after"]) >= 1
+
+
+@pytest.mark.parametrize(
+    "header", ["Basic", "Basic !", "Basic " + "A" * 5000, "Bearer x", "Basic /w==", "Basic YWRtaW4="]
+)
+def test_no_header_of_another_form_opens_the_api_page(serve: Serve, header: str) -> None:
+    server = serve(WHATSAPP_SWAGGER_PASSWORD="engine")
+    assert server.get("/-assets/start.js", headers={"Authorization": header}).status == 401
+    assert "Traceback" not in server.log
+
+
+def test_passwords_may_be_set_as_their_hash(serve: Serve) -> None:
+    digest = "sha512:" + hashlib.sha512(b"engine").hexdigest()
+    server = serve(key="secret", WHATSAPP_SWAGGER_PASSWORD=digest, WAHA_DASHBOARD_PASSWORD=digest)
+    given = base64.b64encode(b"admin:engine").decode()
+    assert server.get("/-assets/start.js", headers={"Authorization": f"Basic {given}"}).status == 200
+    page = {"X-Waxbill-Dashboard": "1", "X-Api-Key": ""}
+    body = {"username": "admin", "password": "engine"}
+    assert server.post("/dashboard/login", body, headers=page).status == 200
+    assert server.post("/dashboard/login", {**body, "password": digest}, headers=page).status == 401
+    assert server.post("/dashboard/login", {**body, "username": "root"}, headers=page).status == 401
 
 
 def test_addresses_of_one_customer_are_one() -> None:

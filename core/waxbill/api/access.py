@@ -129,6 +129,16 @@ class Access:
         raise Unauthorized
 
 
+def is_password(configured: str, given: str) -> bool:
+    """Whether a password is the one of the settings, which may have it as its hash; compared in constant time."""
+    if not configured.startswith(_SHA512):
+        return compare_digest(configured.encode(), given.encode())
+    import hashlib
+
+    digest = configured.removeprefix(_SHA512).lower()
+    return compare_digest(digest.encode(), hashlib.sha512(given.encode()).hexdigest().encode())
+
+
 def is_weak(configured: str) -> bool:
     """Whether a key, as it is or as its hash, is one of those that everybody tries first."""
     if not configured.startswith(_SHA512):

@@ -8,7 +8,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..limits import source
 from ..model.errors import NotFound, Unavailable, WahaError
+from .access import is_password
 from .operation import Area, Call, Reply
 
 if TYPE_CHECKING:
@@ -52,10 +54,26 @@ def _admit(call: Call) -> None:
         raise NotFound(f"Cannot {call.request.method} {call.request.path}")
     if not core.swagger_password:
         return
-    given = (call.request.get_header("Authorization") or "").removeprefix("Basic ")
-    expected = base64.b64encode(f"{core.swagger_username}:{core.swagger_password}".encode()).decode()
-    if not compare_digest(given.encode(), expected.encode()):
+    guesses = call.server.access.logins.guesses
+    whose = source(call.request.env.get("REMOTE_ADDR", ""))
+    guesses.check(whose)
+    given = call.request.get_header("Authorization")
+    right = given is not None and _is_right(given, core.swagger_username, core.swagger_password)
+    if given is not None:
+        guesses.note(whose, right=right)
+    if not right:
         raise _AskPassword("The API reference needs WHATSAPP_SWAGGER_USERNAME and WHATSAPP_SWAGGER_PASSWORD.")
+
+
+def _is_right(header: str, user: str, password: str) -> bool:
+    """Whether a header of HTTP's Basic scheme has these."""
+    try:
+        given = base64.b64decode(header.removeprefix("Basic "), validate=True).decode()
+    except ValueError:
+        return False
+    name, _, secret = given.partition(":")
+    known = compare_digest(name.encode(), user.encode())
+    return is_password(password, secret) and known
 
 
 @area.get("/", scope="open", waits=True, hidden=True)
