@@ -206,7 +206,7 @@ GUARDS = [
           "if isinstance(error, OverflowError):", "if False:"),
     Guard("Forms that are nested too deeply", "refused", f"{_MESSAGES}::test_a_deeply_nested_form_is_refused",
           "core/waxbill/api/forms.py", "msgspec.DecodeError, RecursionError) as", "msgspec.DecodeError) as"),
-    Guard("A form without a body", "refused", f"{_MESSAGES}::test_a_deeply_nested_form_is_refused",
+    Guard("A form without a body", "refused", f"{_MESSAGES}::test_a_form_without_a_body_is_refused",
           "core/waxbill/api/forms.py", "if not req.content_length:", "if False:"),
     Guard("A parameter that comes twice", "refused", f"{_MESSAGES}::test_a_parameter_that_comes_twice_is_refused",
           "core/waxbill/api/operation.py", "elif name in singles and isinstance(value, list):", "elif False:"),

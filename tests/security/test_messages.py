@@ -13,6 +13,8 @@ import pytest
 
 from waxbill.testing import Receiver, ServerProcess
 
+from .raw import head, said, statuses
+
 Serve = Callable[..., ServerProcess]
 CHAT = "49301234567@c.us"
 
@@ -129,8 +131,14 @@ def test_a_deeply_nested_form_is_refused(server: ServerProcess) -> None:
             "POST", "/api/sendFile", body, headers={"Content-Type": "multipart/form-data; boundary=x"}
         )
         assert answer.status == 400, answer.text[:300]
-    empty = server.request("POST", "/api/sendFile", b"", headers={"Content-Type": "multipart/form-data; boundary=x"})
-    assert empty.status == 400
+    assert "Traceback" not in server.log
+
+
+def test_a_form_without_a_body_is_refused(server: ServerProcess) -> None:
+    form = "Content-Type: multipart/form-data; boundary=x"
+    for length in ((), ("Content-Length: 0",)):
+        answer = said(server, head("POST", "/api/sendFile", form, "Connection: close", *length))
+        assert statuses(answer) == [400]
     assert "Traceback" not in server.log
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -267,7 +268,12 @@ def test_many_large_answers_in_one_packet_do_not_stop_the_loop(serve: Serve) -> 
 
 
 def test_as_many_files_may_be_open_as_connections_need(serve: Serve) -> None:
-    server = serve(WAXBILL_MAX_CONNECTIONS="300", WAXBILL_MAX_STREAMS="1500")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (600, hard))
+    try:
+        server = serve(WAXBILL_MAX_CONNECTIONS="300", WAXBILL_MAX_STREAMS="1500")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     with open(f"/proc/{server.pid}/limits") as limits:
         (line,) = [line.split() for line in limits if line.startswith("Max open files")]
     assert int(line[3]) >= 1900 or line[3] == line[4]
