@@ -14,6 +14,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,12 +76,12 @@ class Builder:
         return ran.stdout.strip()
 
     def make_base(self) -> Path:
-        """The local base image; returns its files."""
+        """The local base image; returns its files. What mmdebstrap mounts is seen by nobody else, and gone with it."""
         context = self.folder / "base"
         context.mkdir()
         subprocess.run(
             [
-                *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}"),
+                *("unshare", "--mount", "mmdebstrap", "--quiet", "--variant=minbase", f"--include={_PACKAGES}"),
                 *(f"--customize-hook={_SLIM}", SUITE, str(context / "base.tar")),
             ],
             check=True,
@@ -264,6 +265,7 @@ def main() -> int:
     parser.add_argument("targets", nargs="*", default=["mock", "browser"], metavar="TARGET", help="mock, browser")
     parser.add_argument("--json", action="store_true")
     parsed = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that what was made is removed
     with builder() as made:
         report: dict[str, Any] = {"base_mb": megabytes(made.make_base())}
         report.update({target: prove(made, target) for target in parsed.targets})

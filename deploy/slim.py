@@ -23,10 +23,11 @@ _INSTALLERS = (
     *("pip", "pip-*", "setuptools", "setuptools-*", "wheel", "wheel-*", "pkg_resources"),
     *("_distutils_hack", "distutils-precedence.pth"),
 )
-#: Of the installed distributions: tests, sources of compiled modules, Selenium's downloader of browsers and its
-#: tables of the DevTools protocol.
+#: Of the installed distributions: tests, what is for other systems, sources of compiled modules, Selenium's downloader
+#: of browsers and its tables of the DevTools protocol.
 _SITE = (
-    *("**/tests", "**/test", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "falcon/bench", "falcon/testing"),
+    *("**/tests", "**/test", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "**/*.pyi"),
+    *("falcon/bench", "falcon/cmd", "falcon/testing", "psutil/_ps[!lpu]*.py"),
     *("selenium/webdriver/common/*/selenium-manager*", "selenium/webdriver/common/devtools/v*"),
 )
 #: Of the system: documentation (licences stay), and what Chromium needs for a desktop or for graphics tests.
