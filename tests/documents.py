@@ -81,7 +81,7 @@ def _is_whole(text: str) -> bool:
 class Reader:
     """Somebody who types what a page says, in one shell. ``waxbill serve`` goes on beside it, until the next one.
 
-    The port 3000 of the page is a free one here.
+    The port 3000 of the page is a free one here, and a server simulates: no test may reach WhatsApp.
     """
 
     def __init__(self, folder: Path, **environment: str) -> None:
@@ -95,7 +95,7 @@ class Reader:
         self._shell = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             cwd=folder,
-            env={**inherited, "PATH": path, "PORT": self.port, **environment},
+            env={**inherited, "PATH": path, "PORT": self.port, "FORCE_MOCK_MODE": "true", **environment},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
