@@ -763,3 +763,42 @@ def test_calls(paired: Pair) -> None:
     page.wait("WPP.whatsapp.CallStore.activeCall === null")
     with pytest.raises(PageError, match="not found"):
         page.call("call.reject", missed)
+
+
+# -- other ways in which WhatsApp behaves
+
+
+def test_an_account_whose_chats_go_by_lid(binary: str) -> None:
+    with StandIn(lids=True) as whatsapp, Chromium(binary, *whatsapp.arguments) as chromium:
+        page = Page(chromium)
+        page.open()
+        pair(page, whatsapp.phone)
+        key = whatsapp.phone.receive("4930123456", "hello")
+        assert page.told("chat.new_message", f"it.id === '{key}'")["from"] == whatsapp.phone.lid_of("4930123456")
+        assert page.call("conn.getMigrationState", give="found.isLidMigrated") is True
+
+
+def test_what_came_while_no_page_was_there_can_be_new_to_the_next(binary: str, tmp_path: Path) -> None:
+    with StandIn(offline_is_new=True, offline_seconds=8, reads=True) as whatsapp:
+        with Chromium(binary, *whatsapp.arguments, profile=tmp_path) as chromium:
+            page = Page(chromium)
+            page.open()
+            pair(page, whatsapp.phone)
+            sent = page.call("chat.sendTextMessage", "4930123456@c.us", "read at once", give="found.id")
+            page.told("chat.msg_ack_change", f"it.ack === 3 && it.ids[0] === '{sent}'")
+        whatsapp.phone.wait_without_page()
+        key = whatsapp.phone.receive("4930123456", "are you there?")
+        with Chromium(binary, *whatsapp.arguments, profile=tmp_path) as chromium:
+            page = Page(chromium)
+            page.open()
+            assert page.told("chat.new_message", f"it.id === '{key}'")["body"] == "are you there?"
+
+
+def test_keys_can_be_those_of_older_releases(binary: str) -> None:
+    with StandIn(plain_keys=True) as whatsapp, Chromium(binary, *whatsapp.arguments) as chromium:
+        page = Page(chromium)
+        page.open()
+        pair(page, whatsapp.phone)
+        sent = page.call("chat.sendTextMessage", "4930123456@c.us", "as it was", give="found.id")
+        assert page.run(f"Object.keys(require('WAWebMsgKey').fromString('{sent}')).includes('_serialized')")
+        assert whatsapp.phone.message(sent)["body"] == "as it was"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 from .channels import Channels
@@ -67,9 +68,10 @@ class Account(Groups, Channels):
         if reason:
             device.tell(type="logout", reason=reason)
 
-    def whole(self, device: Device) -> Record:
-        """The account as a page takes it in when it starts."""
+    def whole(self, device: Device, without: Collection[str] = ()) -> Record:
+        """The account as a page takes it in when it starts; messages ``without`` which it will be told later."""
         options = self.world.options
+        chats = {key: [one for one in self.of_chat(key) if one["id"] not in without] for key in self.chats}
         return {
             "me": self.me,
             "lid": self.lid,
@@ -79,7 +81,7 @@ class Account(Groups, Channels):
             "snapshot": {
                 "profile": self.profile,
                 "contacts": list(self.contacts.values()),
-                "chats": [{**chat, "msgs": self.of_chat(chat["id"])[-RECENT:]} for chat in self.chats.values()],
+                "chats": [{**chat, "msgs": chats[chat["id"]][-RECENT:]} for chat in self.chats.values()],
                 "groups": [self.shown_group(group) for group in self.groups.values()],
                 "channels": [self.shown_channel(one) for one in self.world.channels.values() if self.follows(one)],
                 "labels": list(self.labels.values()),

@@ -105,14 +105,15 @@ class StandIn:
     def _ask_hello(self, device: Device, parts: Record) -> Record:
         device.hellos += 1
         account = device.account
-        found = {"seen": len(device.happened), "account": account and account.whole(device)}
-        if account and self.options.offline_is_new:
-            for key in account.unseen:
-                if key in account.messages:
-                    device.tell(type="message", chat=key.split("_")[1], message=account.messages[key])
-        if account:
-            account.unseen.clear()
-        return found
+        if account is None:
+            return {"seen": len(device.happened), "account": None}
+        later = [key for key in account.unseen if key in account.messages] if self.options.offline_is_new else []
+        account.unseen.clear()
+        return {
+            "seen": len(device.happened),
+            "account": account.whole(device, later),
+            "offline": [{"chat": key.split("_")[1], "message": account.messages[key]} for key in later],
+        }
 
     def _ask_restart_refs(self, device: Device, parts: Record) -> None:
         device.refs_left = self.options.qr_codes
@@ -213,6 +214,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "lids": options.lids,
                 "plainKeys": options.plain_keys,
                 "syncSeconds": options.sync_seconds,
+                "offlineSeconds": options.offline_seconds,
                 "hidden": options.hidden,
                 "renamed": options.renamed,
                 "late": options.late,

@@ -49,6 +49,8 @@ class Options(msgspec.Struct):
     never_ready: bool = False
     #: Messages that came while no page was there are new to the page that comes back (in its history they always are).
     offline_is_new: bool = False
+    #: How long after it has entered the account such a page hears of them.
+    offline_seconds: float = 3.0
     #: Sent messages are delivered and read at once.
     reads: bool = False
     #: Modules that others can't find, find under another name, or find only after some milliseconds.

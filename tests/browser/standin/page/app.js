@@ -15,7 +15,12 @@ window.Debug = { VERSION: standinConfig.version };
   const hello = await wire.ask('hello', { paired: standinRequire('WAWebRegistration').isRegistered() });
   const session = standinRequire('StandinSession');
   wire.listen(hello.seen, (happened) => standinRequire('StandinSync').happen(happened));
-  if (hello.account) await session.enter(hello.account, false);
-  else if (standinRequire('WAWebRegistration').isRegistered()) await session.left('unknown_companion');
+  if (hello.account) {
+    await session.enter(hello.account, false);
+    const later = () => {
+      for (const one of hello.offline) standinRequire('StandinSync').happen({ type: 'message', ...one });
+    };
+    setTimeout(later, standinConfig.offlineSeconds * 1000);
+  } else if (standinRequire('WAWebRegistration').isRegistered()) await session.left('unknown_companion');
   else await session.showQr();
 })();
