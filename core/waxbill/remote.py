@@ -27,7 +27,7 @@ def add_deliveries(commands: Any, settings: Settings) -> None:
 
     def action(name: str, help_text: str, run: Any) -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = actions.add_parser(name, help=help_text)
-        added.set_defaults(run=lambda parsed: run(_Server(settings, parsed.key), parsed))
+        added.set_defaults(run=lambda parsed: run(Remote(settings, parsed.key), parsed))
         return added
 
     listed = action("list", "list deliveries, the newest first", _list)
@@ -60,7 +60,7 @@ def _moment(text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
-class _Server:
+class Remote:
     """The server that runs on this machine with these settings."""
 
     def __init__(self, settings: Settings, key: str) -> None:
@@ -108,19 +108,19 @@ def _cell(name: str, value: Any) -> str:
     return "" if value is None else str(value)[:60]
 
 
-def _list(server: _Server, parsed: argparse.Namespace) -> int:
+def _list(server: Remote, parsed: argparse.Namespace) -> int:
     rows = server.ask("GET", "/api/waxbill/deliveries", state=parsed.state, session=parsed.session, limit=parsed.limit)
     return _print(parsed, rows, ("at", "state", "session", "event", "event_id", "attempts", "url", "error"))
 
 
-def _attempts(server: _Server, parsed: argparse.Namespace) -> int:
+def _attempts(server: Remote, parsed: argparse.Namespace) -> int:
     rows = server.ask(
         "GET", "/api/waxbill/deliveries/attempts", session=parsed.session, eventId=parsed.event, limit=parsed.limit
     )
     return _print(parsed, rows, ("at", "session", "event", "eventId", "attempt", "status", "ms", "url", "answer"))
 
 
-def _replay(server: _Server, parsed: argparse.Namespace) -> int:
+def _replay(server: Remote, parsed: argparse.Namespace) -> int:
     body = {
         "eventIds": parsed.event,
         "session": parsed.session,
@@ -132,12 +132,12 @@ def _replay(server: _Server, parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _webhooks(server: _Server, parsed: argparse.Namespace) -> int:
+def _webhooks(server: Remote, parsed: argparse.Namespace) -> int:
     rows = server.ask("GET", "/api/waxbill/webhooks")
     return _print(parsed, rows, ("id", "session", "url", "pending", "dead", "paused", "last_error"))
 
 
-def _change(server: _Server, parsed: argparse.Namespace) -> int:
+def _change(server: Remote, parsed: argparse.Namespace) -> int:
     server.ask("POST", f"/api/waxbill/webhooks/{parsed.webhook}/{parsed.change}")
     print(f"webhook {parsed.webhook}: {parsed.change}d")
     return 0

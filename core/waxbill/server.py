@@ -354,8 +354,6 @@ class Loop:
             channel_timeout=core.idle_seconds,
             **_trusted(core.trusted_proxy),
             cleanup_interval=1,
-            # An answer's head and body leave in one piece.
-            send_bytes=64 * 1024,
             # Bodies and answers beyond these go to temporary files instead of memory.
             inbuf_overflow=core.buffer_kb * 1024,
             outbuf_overflow=4 * core.buffer_kb * 1024,
@@ -363,6 +361,8 @@ class Loop:
         )
         adjustments.intake = Intake(server, local_only=not server.access.required and not core.no_api_key)
         adjustments.keep_alive = core.keep_alive
+        # An answer's head and body leave in one piece. Set here, since waitress warns of the argument.
+        adjustments.send_bytes = 64 * 1024
         adjustments.for_uploads = copy.copy(adjustments)
         # The file, and the form around it.
         adjustments.for_uploads.max_request_body_size = core.max_media_mb * 1024 * 1024 + 64 * 1024

@@ -24,7 +24,8 @@ import pytest
 
 from ..driver import Account
 from ..driver import operations as operations_of
-from .process import Answer, ServerProcess
+from .client import Answer
+from .process import ServerProcess
 from .receiver import Receiver
 
 _PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="  # a pixel

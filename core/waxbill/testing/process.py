@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import re
 import signal
@@ -11,35 +9,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlencode
 
-import msgspec
+from .client import Client
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 20.0
 _LISTENING = re.compile(r"Listening on http://(\S+):(\d+)")
 
 
-class Answer(msgspec.Struct):
-    """An HTTP answer: status, headers (names in lower case), body as bytes."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-class ServerProcess:
+class ServerProcess(Client):
     """A server for a test. Use it as a context manager: it is stopped (SIGTERM) at the end of the block.
 
     ``environment`` are settings; the store lies in ``folder`` and outlives the process, so that a second one with
@@ -184,59 +166,3 @@ class ServerProcess:
     ) -> None:
         if self._process is not None and self._process.poll() is None:
             self.stop()
-
-    # -- requests
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        headers: Mapping[str, str] = {},
-        query: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 30.0,
-    ) -> Answer:
-        """One request. A ``body`` that is not bytes is sent as JSON; the server's key goes along."""
-        sent = {"X-Api-Key": self.key, **headers} if self.key else dict(headers)
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-            sent.setdefault("Content-Type", "application/json")
-        if query:
-            path += "?" + urlencode(query, doseq=True)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_seconds)
-        try:
-            connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            found = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(answer.status, found, answer.read())
-        finally:
-            connection.close()
-
-    def get(self, path: str, **options: Any) -> Answer:
-        return self.request("GET", path, **options)
-
-    def post(self, path: str, body: Any = None, **options: Any) -> Answer:
-        return self.request("POST", path, body, **options)
-
-    def put(self, path: str, body: Any = None, **options: Any) -> Answer:
-        return self.request("PUT", path, body, **options)
-
-    def delete(self, path: str, **options: Any) -> Answer:
-        return self.request("DELETE", path, **options)
-
-    def wait_for_status(self, session: str, *statuses: str, timeout_seconds: float = 10.0) -> str:
-        """Waits until a session has one of the statuses and returns it; raises TimeoutError with the one it has."""
-        end = time.monotonic() + timeout_seconds
-        while True:
-            answer = self.get(f"/api/sessions/{session}")
-            status = answer.json().get("status", "") if answer.status == 200 else str(answer.status)
-            if status in statuses:
-                return str(status)
-            if time.monotonic() > end:
-                raise TimeoutError(f"Session '{session}' is {status}, not {' or '.join(statuses)}:\n{self.log}")
-            time.sleep(0.01)  # the API has no call that waits for a status

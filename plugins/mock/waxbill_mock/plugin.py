@@ -37,6 +37,15 @@ def waxbill_driver(settings: Settings) -> DriverSpec:
 
 
 @hookimpl
+def waxbill_commands(commands: Any) -> None:
+    import os
+
+    from .commands import add
+
+    add(commands, Settings.load(os.environ))
+
+
+@hookimpl
 def waxbill_startup(server: Server) -> None:
     from .driver import MockDriver
 

@@ -41,7 +41,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "mock_label": (),
     "mock_label_chat": (),
     "mock_call": (),
-    "mock_step": (),
+    "mock_step": ("upto",),
 }
 _OF_ACCOUNT = ("push_name", "about", "picture", "paired", "listening")
 

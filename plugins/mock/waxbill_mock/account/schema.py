@@ -76,6 +76,7 @@ SCHEMA = [
     CREATE TABLE mock_rules (session TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE mock_step (
         account INTEGER NOT NULL REFERENCES mock_account (id) ON DELETE CASCADE, n INTEGER NOT NULL,
-        at_ms INTEGER NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (account, n)) WITHOUT ROWID
+        at_ms INTEGER NOT NULL, upto INTEGER NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
+        PRIMARY KEY (account, n)) WITHOUT ROWID
     """,
 ]

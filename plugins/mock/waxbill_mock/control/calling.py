@@ -62,6 +62,7 @@ def recorded(
                 account.note(name, values)
             return answer
 
+        run.step = name  # type: ignore[attr-defined]
         return run
 
     return wrap

@@ -193,8 +193,8 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
             (last,) = db.execute("SELECT max(n) FROM mock_step WHERE account = ?", (self.me.id,)).fetchone()
             n = (last or 0) + 1
             db.execute(
-                "INSERT INTO mock_step VALUES (?, ?, ?, ?, ?)",
-                (self.me.id, n, self._now_ms(), name, msgspec.json.encode(values)),
+                "INSERT INTO mock_step VALUES (?, ?, ?, ?, ?, ?)",
+                (self.me.id, n, self._now_ms(), self.messages.last_id(db), name, msgspec.json.encode(values)),
             )
             db.execute("DELETE FROM mock_step WHERE account = ? AND n <= ?", (self.me.id, n - _MOST_STEPS))
 
