@@ -74,7 +74,10 @@ class Remote:
         headers = {"Content-Type": "application/json", **({"X-Api-Key": self._key} if self._key else {})}
         try:
             connection.request(
-                method, f"{path}?{urlencode(asked)}", None if body is None else json.dumps(body), headers
+                method,
+                f"{path}?{urlencode(asked)}" if asked else path,
+                None if body is None else json.dumps(body),
+                headers,
             )
             answer = connection.getresponse()
             data = answer.read()

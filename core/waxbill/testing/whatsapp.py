@@ -113,6 +113,10 @@ class WhatsApp:
             raise Refused(f"{method} {path} answered {answer.status}: {said}")
         return answer.json() if answer.body.startswith((b"{", b"[")) else answer.text
 
+    def ask_for(self, method: str, path: str, body: Any = None) -> Any:
+        """A request as ``waxbill_mock.scenario.play`` makes it; one that waits may take its time."""
+        return self.ask(method, path, body, wait_seconds=60)
+
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """A control operation on the session, such as ``control("POST", "/presence", {...})``."""
         return self.ask(method, f"{MOCK}/{self.session}{path}", body)

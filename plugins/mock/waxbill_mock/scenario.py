@@ -201,6 +201,9 @@ class _Reader:
         value = {} if value is None else value
         if not isinstance(value, dict):
             raise self._error(line, f"{place}: must have members")
+        for member in value:  # numbers are written without quotes
+            if member in _CHATS and type(value[member]) is not bool and isinstance(value[member], int):
+                value[member] = str(value[member])
         body = {member: given for member, given in value.items() if member not in kind.fields}
         known = {} if kind.body is None else {f.encode_name for f in msgspec.structs.fields(kind.body)}
         for member in value:

@@ -59,6 +59,8 @@ def recorded(
                 values = {**given, **({} if body is None else set_members(body))}
                 if made is not None:
                     made(account, answer, values)
+                if "id" in values:
+                    values["id"] = values.pop("id")  # at the end, whoever chose it
                 account.note(name, values)
             return answer
 
@@ -70,8 +72,11 @@ def recorded(
 
 def set_members(body: Any) -> dict[str, Any]:
     """The members of a request that a client set to something, as it named them."""
-    return {
-        name: value
-        for name, value in msgspec.to_builtins(body).items()
-        if value not in (None, False) or name == "withMe"
-    }
+    found: dict[str, Any] = _without_nothing(msgspec.to_builtins(body))
+    return found
+
+
+def _without_nothing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nothing(each) for name, each in value.items() if each is not None}
+    return value
