@@ -53,7 +53,8 @@ async function call(method, path, body, signal) {
   return (answer.headers.get("Content-Type") || "").startsWith("application/json") ? JSON.parse(text) : text;
 }
 
-export const get = (path, query, signal) => call("GET", query ? `${path}?${new URLSearchParams(query)}` : path, undefined, signal);
+export const get = (path, query, signal) =>
+  call("GET", query ? `${path}?${new URLSearchParams(query)}` : path, undefined, signal);
 export const post = (path, body = {}) => call("POST", path, body);
 export const put = (path, body = {}) => call("PUT", path, body);
 export const remove = (path) => call("DELETE", path);

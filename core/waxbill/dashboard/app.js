@@ -28,7 +28,11 @@ let name = "";
 function place() {
   const last = location.pathname.replace(/\/$/, "").split("/")[2] || "";
   const wanted = ALIASES[last] || last;
-  return wanted in VIEWS ? wanted : state.sessions.some((session) => session.status === "WORKING") ? "chats" : "sessions";
+  return wanted in VIEWS
+    ? wanted
+    : state.sessions.some((session) => session.status === "WORKING")
+      ? "chats"
+      : "sessions";
 }
 
 function go(to, query = {}) {
@@ -68,7 +72,15 @@ addEventListener("popstate", () => main && render());
 
 // -- keys
 
-const KEYS = [["1 … 6", "Chats, Sessions, Events, Deliveries, Memory, Server"], ["/", "Search"], ["p", "Pause the events"], ["Enter", "Send; with Shift a new line"], ["↑ ↓", "From message to message, in the chat"], ["Esc", "Close what is open"], ["?", "This help"]];
+const KEYS = [
+  ["1 … 6", "Chats, Sessions, Events, Deliveries, Memory, Server"],
+  ["/", "Search"],
+  ["p", "Pause the events"],
+  ["Enter", "Send; with Shift a new line"],
+  ["↑ ↓", "From message to message, in the chat"],
+  ["Esc", "Close what is open"],
+  ["?", "This help"],
+];
 
 document.addEventListener("keydown", (event) => {
   if (!main || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
@@ -77,7 +89,15 @@ document.addEventListener("keydown", (event) => {
   if (typing && event.key !== "Escape") return;
   if (typing && event.target.value && event.target.type !== "search") return;
   const shown = Object.keys(VIEWS).filter((each) => !hidden(each));
-  if (event.key === "?") ask("Keys", h("dl", { class: "keys" }, KEYS.map(([key, what]) => h("div", null, h("dt", null, h("kbd", null, key)), h("dd", null, what)))));
+  if (event.key === "?")
+    ask(
+      "Keys",
+      h(
+        "dl",
+        { class: "keys" },
+        KEYS.map(([key, what]) => h("div", null, h("dt", null, h("kbd", null, key)), h("dd", null, what))),
+      ),
+    );
   else if (shown[Number(event.key) - 1]) go(shown[Number(event.key) - 1]);
   else if (!view?.key?.(event)) return;
   event.preventDefault();
@@ -89,7 +109,10 @@ function themeButton() {
   const set = (theme) => {
     document.documentElement.dataset.theme = theme;
     localStorage.setItem("waxbill.theme", theme);
-    control.replaceChildren(icon({ auto: "auto", light: "sun", dark: "moon" }[theme]), h("span", null, { auto: "Auto", light: "Light", dark: "Dark" }[theme]));
+    control.replaceChildren(
+      icon({ auto: "auto", light: "sun", dark: "moon" }[theme]),
+      h("span", null, { auto: "Auto", light: "Light", dark: "Dark" }[theme]),
+    );
     control.setAttribute("aria-label", `${THEMES[theme]}; change it`);
   };
   const control = h("button", {
@@ -118,19 +141,39 @@ function shell(login) {
   stream.addEventListener("state", tell);
   tell();
   main = h("main", { id: "main", tabindex: "-1" });
-  const links = Object.entries(VIEWS).map(([each, [label]]) => !hidden(each) && h("li", null, h("a", { href: `/dashboard/${each}`, "data-view": each }, icon(each), h("span", null, label))));
+  const links = Object.entries(VIEWS).map(
+    ([each, [label]]) =>
+      !hidden(each) &&
+      h("li", null, h("a", { href: `/dashboard/${each}`, "data-view": each }, icon(each), h("span", null, label))),
+  );
   const out = async () => {
     await attempt(() => remove("/dashboard/login"));
     location.reload();
   };
   root.replaceChildren(
-    h("a", { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), main.focus()) }, "Skip to the content"),
+    h(
+      "a",
+      { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), main.focus()) },
+      "Skip to the content",
+    ),
     h(
       "nav",
       { "aria-label": "Dashboard" },
-      h("a", { class: "brand", href: "/dashboard/chats" }, h("img", { src: "/dashboard/-/logo.svg", alt: "", width: "36", height: "36" }), h("span", null, "waxbill")),
+      h(
+        "a",
+        { class: "brand", href: "/dashboard/chats" },
+        h("img", { src: "/dashboard/-/logo.svg", alt: "", width: "36", height: "36" }),
+        h("span", null, "waxbill"),
+      ),
       h("ul", null, links),
-      h("div", { class: "foot" }, live, themeButton(), login.asks !== "nothing" && h("button", { type: "button", onclick: out }, icon("out"), h("span", null, "Log out"))),
+      h(
+        "div",
+        { class: "foot" },
+        live,
+        themeButton(),
+        login.asks !== "nothing" &&
+          h("button", { type: "button", onclick: out }, icon("out"), h("span", null, "Log out")),
+      ),
     ),
     main,
   );
@@ -193,5 +236,12 @@ async function open() {
 connection.addEventListener("logged-out", () => main && open().catch(() => {}));
 
 open().catch((error) => {
-  root.replaceChildren(h("main", { class: "login" }, h("p", { class: "wrong", role: "alert" }, error.message), iconButton("Try again", "restart", () => location.reload())));
+  root.replaceChildren(
+    h(
+      "main",
+      { class: "login" },
+      h("p", { class: "wrong", role: "alert" }, error.message),
+      iconButton("Try again", "restart", () => location.reload()),
+    ),
+  );
 });

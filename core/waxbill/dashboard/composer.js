@@ -1,7 +1,8 @@
 // Writing into a chat: as the account itself and, in the simulator, as the other people and as the phone.
 
 import { control, path, post, put, remove } from "./api.js";
-import { ask, attempt, bytes, field, h, icon, iconButton, menu, note } from "./dom.js";
+import { askContact, askLocation, askPoll, base64, record } from "./attach.js";
+import { attempt, bytes, h, icon, iconButton, menu } from "./dom.js";
 import { inWords, kindOfChat } from "./message.js";
 import { avatar } from "./people.js";
 import { simulated } from "./state.js";
@@ -17,26 +18,6 @@ const kindOfFile = (type) => {
   return ["image", "video", "audio"].includes(kind) ? kind : "document";
 };
 
-const base64 = (file) =>
-  new Promise((done, failed) => {
-    const reader = new FileReader();
-    reader.onload = () => done(String(reader.result).split(",")[1] || "");
-    reader.onerror = () => failed(new Error(`${file.name} can't be read.`));
-    reader.readAsDataURL(file);
-  });
-
-/** A recording as WhatsApp has it, Opus in Ogg, where the server can make it so; else as it is. */
-async function spoken(session, file) {
-  if (file.type === "audio/ogg") return file;
-  try {
-    const { data } = await post(path`/api/${session}/media/convert/voice`, { data: await base64(file) });
-    return new File([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], "voice.ogg", { type: "audio/ogg" });
-  } catch (error) {
-    note(`It is sent as it was recorded, in ${file.type}: ${error.message}`, "bad");
-    return file;
-  }
-}
-
 export class Composer {
   #reply = null;
   #editing = null;
@@ -48,7 +29,10 @@ export class Composer {
     this.chat = chat;
     this.people = people;
     this.group = kindOfChat(chat) === "group";
-    this.as = h("select", { "aria-label": "Write as", onchange: () => (sessionStorage.setItem(this.#remember, this.persona), this.#personaChanged()) });
+    this.as = h("select", {
+      "aria-label": "Write as",
+      onchange: () => (sessionStorage.setItem(this.#remember, this.persona), this.#personaChanged()),
+    });
     this.face = h("span");
     this.text = h("textarea", {
       rows: "1",
@@ -56,17 +40,35 @@ export class Composer {
       "aria-label": "Message",
       oninput: () => (this.#grow(), this.#types()),
       onkeydown: (event) => this.#key(event),
-      onpaste: (event) => event.clipboardData.files.length && (event.preventDefault(), this.attach(event.clipboardData.files[0])),
+      onpaste: (event) =>
+        event.clipboardData.files.length && (event.preventDefault(), this.attach(event.clipboardData.files[0])),
     });
     this.about = h("div", { class: "about", hidden: true });
-    this.picker = h("input", { type: "file", hidden: true, onchange: () => this.picker.files[0] && this.attach(this.picker.files[0], this.picker.dataset.kind) });
-    this.clip = iconButton("Attach", "attach", (event) => this.#attachMenu(event.currentTarget), { "aria-haspopup": "menu" });
+    this.picker = h("input", {
+      type: "file",
+      hidden: true,
+      onchange: () => this.picker.files[0] && this.attach(this.picker.files[0], this.picker.dataset.kind),
+    });
+    this.clip = iconButton("Attach", "attach", (event) => this.#attachMenu(event.currentTarget), {
+      "aria-haspopup": "menu",
+    });
     this.node = h(
       "form",
       { class: "composer", onsubmit: (event) => (event.preventDefault(), this.#submit()) },
-      h("div", { class: "persona", hidden: !simulated() }, this.face, h("label", null, h("span", null, "Writing as"), this.as)),
+      h(
+        "div",
+        { class: "persona", hidden: !simulated() },
+        this.face,
+        h("label", null, h("span", null, "Writing as"), this.as),
+      ),
       this.about,
-      h("div", { class: "line" }, this.clip, this.text, h("button", { class: "round primary", "aria-label": "Send", title: "Send" }, icon("send"))),
+      h(
+        "div",
+        { class: "line" },
+        this.clip,
+        this.text,
+        h("button", { class: "round primary", "aria-label": "Send", title: "Send" }, icon("send")),
+      ),
       this.picker,
     );
     this.setPeople([]);
@@ -81,7 +83,9 @@ export class Composer {
       simulated() && [PHONE, "Your own phone"],
       [ACCOUNT, "The account, through the API (as the bot)"],
     ].filter(Boolean);
-    this.as.replaceChildren(...options.map(([value, label]) => h("option", { value, selected: value === kept }, label)));
+    this.as.replaceChildren(
+      ...options.map(([value, label]) => h("option", { value, selected: value === kept }, label)),
+    );
     if (!options.some(([value]) => value === kept)) this.as.selectedIndex = 0;
     this.#personaChanged();
   }
@@ -107,7 +111,11 @@ export class Composer {
   #personaChanged() {
     const id = this.person || this.people.me || "me";
     this.face.replaceChildren(avatar(id, this.person ? this.people.name(id) : "Me"));
-    this.text.placeholder = this.person ? `Message from ${this.people.name(this.person)}` : this.persona === PHONE ? "Message from your phone" : "Message from the account";
+    this.text.placeholder = this.person
+      ? `Message from ${this.people.name(this.person)}`
+      : this.persona === PHONE
+        ? "Message from your phone"
+        : "Message from the account";
     this.onpersona?.();
   }
 
@@ -154,7 +162,11 @@ export class Composer {
 
   #tell(iconName, title, detail) {
     const part = h("span", null, h("b", { dir: "auto" }, title), h("small", { dir: "auto" }, detail));
-    this.about.replaceChildren(icon(iconName), part, iconButton("Leave it", "close", () => this.#clear()));
+    this.about.replaceChildren(
+      icon(iconName),
+      part,
+      iconButton("Leave it", "close", () => this.#clear()),
+    );
     this.about.hidden = false;
     this.text.focus();
   }
@@ -190,8 +202,20 @@ export class Composer {
 
   // -- sending
 
-  async send({ text = "", file = null, location = null, poll = null, card = null, choice = null, reply_to = undefined }) {
-    const sent = file && { mimetype: file.file.type || "application/octet-stream", filename: file.file.name, data: await base64(file.file) };
+  async send({
+    text = "",
+    file = null,
+    location = null,
+    poll = null,
+    card = null,
+    choice = null,
+    reply_to = undefined,
+  }) {
+    const sent = file && {
+      mimetype: file.file.type || "application/octet-stream",
+      filename: file.file.name,
+      data: await base64(file.file),
+    };
     if (this.persona !== ACCOUNT) {
       const body = { reply_to, text: text || undefined };
       if (this.person) body.from = this.chat;
@@ -200,7 +224,10 @@ export class Composer {
       if (file) Object.assign(body, { file: sent, type: file.kind });
       if (location) body.location = location;
       if (poll) body.poll = poll;
-      if (card) body.vcards = [`BEGIN:VCARD\nVERSION:3.0\nFN:${card.name}\nTEL;type=CELL;waid=${card.phone}:+${card.phone}\nEND:VCARD`];
+      if (card)
+        body.vcards = [
+          `BEGIN:VCARD\nVERSION:3.0\nFN:${card.name}\nTEL;type=CELL;waid=${card.phone}:+${card.phone}\nEND:VCARD`,
+        ];
       if (choice) body[choice.by === "row" ? "selectedRowId" : "selectedButtonId"] = choice.id;
       return post(control(this.session, this.person ? "/messages" : "/phone/messages"), body);
     }
@@ -208,30 +235,50 @@ export class Composer {
     // WhatsApp takes one form of voice message; the server makes it of others.
     const convert = ["voice", "audio"].includes(file?.kind) && !sent.mimetype.startsWith("audio/ogg");
     if (file) return post(`/api/${SENDS[file.kind]}`, { ...to, file: sent, caption: text || undefined, convert });
-    if (location) return post("/api/sendLocation", { ...to, latitude: location.latitude, longitude: location.longitude, title: location.name });
+    if (location)
+      return post("/api/sendLocation", {
+        ...to,
+        latitude: location.latitude,
+        longitude: location.longitude,
+        title: location.name,
+      });
     if (poll) return post("/api/sendPoll", { ...to, poll });
-    if (card) return post("/api/sendContactVcard", { ...to, contacts: [{ fullName: card.name, phoneNumber: `+${card.phone}`, whatsappId: card.phone }] });
+    if (card)
+      return post("/api/sendContactVcard", {
+        ...to,
+        contacts: [{ fullName: card.name, phoneNumber: `+${card.phone}`, whatsappId: card.phone }],
+      });
     return post("/api/sendText", { ...to, text });
   }
 
   async #edit(message, text) {
-    if (simulated() && (this.persona !== ACCOUNT || !message.fromMe)) return put(control(this.session, path`/messages/${message.id}`), { text });
+    if (simulated() && (this.persona !== ACCOUNT || !message.fromMe))
+      return put(control(this.session, path`/messages/${message.id}`), { text });
     return put(path`/api/${this.session}/chats/${this.chat}/messages/${message.id}`, { text });
   }
 
   async remove(message) {
-    if (simulated() && (this.persona !== ACCOUNT || !message.fromMe)) return remove(control(this.session, path`/messages/${message.id}`));
+    if (simulated() && (this.persona !== ACCOUNT || !message.fromMe))
+      return remove(control(this.session, path`/messages/${message.id}`));
     return remove(path`/api/${this.session}/chats/${this.chat}/messages/${message.id}`);
   }
 
   async react(message, reaction) {
-    if (this.persona === ACCOUNT) return put("/api/reaction", { session: this.session, messageId: message.id, reaction });
-    return post(control(this.session, path`/messages/${message.id}/reactions`), { from: this.person || this.people.me, reaction });
+    if (this.persona === ACCOUNT)
+      return put("/api/reaction", { session: this.session, messageId: message.id, reaction });
+    return post(control(this.session, path`/messages/${message.id}/reactions`), {
+      from: this.person || this.people.me,
+      reaction,
+    });
   }
 
   async vote(message, votes) {
-    if (this.persona === ACCOUNT) return post("/api/sendPollVote", { session: this.session, chatId: this.chat, pollMessageId: message.id, votes });
-    return post(control(this.session, path`/messages/${message.id}/votes`), { from: this.person || this.people.me, votes });
+    if (this.persona === ACCOUNT)
+      return post("/api/sendPollVote", { session: this.session, chatId: this.chat, pollMessageId: message.id, votes });
+    return post(control(this.session, path`/messages/${message.id}/votes`), {
+      from: this.person || this.people.me,
+      votes,
+    });
   }
 
   // -- typing
@@ -269,96 +316,14 @@ export class Composer {
       [
         ["Photo", "image", () => this.#pick("image", "image/*")],
         ["Video", "video", () => this.#pick("video", "video/*")],
-        microphone && ["Record a voice message", "voice", () => attempt(() => this.#record())],
+        microphone && ["Record a voice message", "voice", () => attempt(() => record(this))],
         ["Voice message from a file", "voice", () => this.#pick("voice", "audio/*")],
         ["Document", "document", () => this.#pick("document", "")],
-        ["Location", "location", () => this.#askLocation()],
-        ["Poll", "poll", () => this.#askPoll()],
-        ["Contact", "contact", () => this.#askContact()],
+        ["Location", "location", () => askLocation(this)],
+        ["Poll", "poll", () => askPoll(this)],
+        ["Contact", "contact", () => askContact(this)],
       ],
       "Attach",
     );
-  }
-
-  async #record() {
-    const sound = await navigator.mediaDevices.getUserMedia({ audio: true }).catch(() => {
-      throw new Error("The browser does not let this page use the microphone.");
-    });
-    const kinds = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
-    const recorder = new MediaRecorder(sound, { mimeType: kinds.find((kind) => MediaRecorder.isTypeSupported(kind)) });
-    const parts = [];
-    let keep = true;
-    this.presence("recording");
-    const began = Date.now();
-    const clock = h("p", { class: "code", role: "timer" }, "0:00");
-    const ticking = setInterval(() => {
-      const seconds = Math.floor((Date.now() - began) / 1000);
-      clock.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-    }, 250);
-    const dialog = ask("Recording…", [h("p", null, "Speak now."), clock], {
-      label: "Done",
-      submit: async () => {
-        const ended = new Promise((done) => (recorder.onstop = done));
-        recorder.stop();
-        await ended;
-        const type = recorder.mimeType.split(";")[0];
-        this.attach(await spoken(this.session, new File(parts, `voice.${type.split("/")[1]}`, { type })), "voice");
-        keep = false;
-      },
-    });
-    recorder.ondataavailable = (event) => parts.push(event.data);
-    recorder.start();
-    dialog.addEventListener("close", () => {
-      clearInterval(ticking);
-      if (keep && recorder.state !== "inactive") recorder.stop();
-      for (const track of sound.getTracks()) track.stop();
-      this.presence("paused");
-    });
-  }
-
-  #askLocation() {
-    const place = (name, label, value, hint) => field(label, h("input", { name, value, inputmode: name === "name" ? "text" : "decimal", required: name !== "name" }), hint);
-    ask("Send a location", [place("latitude", "Latitude", "52.5163", "Degrees, north is positive"), place("longitude", "Longitude", "13.3777", "Degrees, east is positive"), place("name", "Name of the place", "")], {
-      label: "Send",
-      submit: (form) => {
-        const degrees = (name) => {
-          const value = Number(form.get(name).replace(",", "."));
-          if (!Number.isFinite(value)) throw new Error(`${name} must be a number, such as 52.5163`);
-          return value;
-        };
-        return this.send({ location: { latitude: degrees("latitude"), longitude: degrees("longitude"), name: form.get("name") || undefined } });
-      },
-    });
-  }
-
-  #askPoll() {
-    const multiple = h("input", { type: "checkbox", name: "multiple" });
-    ask(
-      "Send a poll",
-      [
-        field("Question", h("input", { name: "name", required: true, autocomplete: "off" })),
-        field("Options", h("textarea", { name: "options", rows: "4", required: true }), "One on each line"),
-        h("label", { class: "check" }, multiple, "More than one can be chosen"),
-      ],
-      {
-        label: "Send",
-        submit: (form) => {
-          const options = form.get("options").split("\n").map((option) => option.trim()).filter(Boolean);
-          if (options.length < 2) throw new Error("A poll needs two options or more.");
-          return this.send({ poll: { name: form.get("name"), options, multipleAnswers: multiple.checked } });
-        },
-      },
-    );
-  }
-
-  #askContact() {
-    ask("Send a contact", [field("Name", h("input", { name: "name", required: true })), field("Number", h("input", { name: "phone", required: true, inputmode: "tel", placeholder: "49301234567" }))], {
-      label: "Send",
-      submit: (form) => {
-        const phone = form.get("phone").replace(/\D/g, "");
-        if (phone.length < 5) throw new Error("The number must have its country's code, such as 49301234567.");
-        return this.send({ card: { name: form.get("name").replace(/[\r\n]/g, " "), phone } });
-      },
-    });
   }
 }

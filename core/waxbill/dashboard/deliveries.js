@@ -15,7 +15,16 @@ export class Deliveries {
   #limit = PAGE;
 
   constructor() {
-    this.state = h("select", { "aria-label": "State", onchange: () => this.#load() }, [["", "All states"], ["pending", "Waiting"], ["dead", "Given up"], ["done", "Delivered"]].map(([value, label]) => h("option", { value }, label)));
+    this.state = h(
+      "select",
+      { "aria-label": "State", onchange: () => this.#load() },
+      [
+        ["", "All states"],
+        ["pending", "Waiting"],
+        ["dead", "Given up"],
+        ["done", "Delivered"],
+      ].map(([value, label]) => h("option", { value }, label)),
+    );
     this.sessions = h("select", { "aria-label": "Session", onchange: () => this.#load() });
     this.hooks = h("div", { class: "cards wide" });
     this.rows = h("tbody");
@@ -32,7 +41,26 @@ export class Deliveries {
       h("h2", null, "Events on their way"),
       h("div", { class: "filters" }, this.state, this.sessions),
       this.told,
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Deliveries" }, h("table", null, h("thead", null, h("tr", null, ["Time", "Event", "Session", "To", "State", "Attempts", "Again"].map((word) => h("th", { scope: "col" }, word)))), this.rows)),
+      h(
+        "div",
+        { class: "scroll", tabindex: "0", role: "region", "aria-label": "Deliveries" },
+        h(
+          "table",
+          null,
+          h(
+            "thead",
+            null,
+            h(
+              "tr",
+              null,
+              ["Time", "Event", "Session", "To", "State", "Attempts", "Again"].map((word) =>
+                h("th", { scope: "col" }, word),
+              ),
+            ),
+          ),
+          this.rows,
+        ),
+      ),
       this.more,
     );
   }
@@ -41,7 +69,10 @@ export class Deliveries {
 
   mount() {
     changes.addEventListener("event", this.#onEvent);
-    this.sessions.replaceChildren(h("option", { value: "" }, "All sessions"), ...state.sessions.map(({ name }) => h("option", { value: name }, name)));
+    this.sessions.replaceChildren(
+      h("option", { value: "" }, "All sessions"),
+      ...state.sessions.map(({ name }) => h("option", { value: name }, name)),
+    );
     this.#timer = setInterval(() => document.visibilityState === "visible" && this.#load(), EVERY_MS);
     attempt(() => this.#read());
   }
@@ -62,7 +93,10 @@ export class Deliveries {
     const filter = {};
     if (this.state.value) filter.state = this.state.value;
     if (this.sessions.value) filter.session = this.sessions.value;
-    const [hooks, found] = await Promise.all([get("/api/waxbill/webhooks"), get("/api/waxbill/deliveries", { ...filter, limit: this.#limit })]);
+    const [hooks, found] = await Promise.all([
+      get("/api/waxbill/webhooks"),
+      get("/api/waxbill/deliveries", { ...filter, limit: this.#limit }),
+    ]);
     const shown = JSON.stringify([hooks, found]);
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -70,7 +104,9 @@ export class Deliveries {
     this.#drawRows(found);
     this.again.hidden = this.drop.hidden = !hooks.some((hook) => hook.dead);
     this.more.hidden = found.length < this.#limit;
-    this.told.textContent = found.length ? `${found.length} shown, the newest first` : "Nothing was on its way to a webhook lately.";
+    this.told.textContent = found.length
+      ? `${found.length} shown, the newest first`
+      : "Nothing was on its way to a webhook lately.";
   }
 
   #drawHooks(hooks) {
@@ -80,10 +116,33 @@ export class Deliveries {
         h(
           "section",
           { class: "card", "aria-label": `Webhook ${hook.id}, ${hook.url}, of ${hook.session}` },
-          h("header", null, h("h3", null, hook.url), h("span", { class: `pill ${hook.paused ? "is-SCAN_QR_CODE" : "is-WORKING"}` }, hook.paused ? (hook.paused === "hand" ? "Paused" : "Paused: it fails") : "Delivering")),
-          h("dl", null, [["Session", hook.session], ["Waiting", hook.pending], ["Given up", hook.dead]].map(([word, value]) => h("div", null, h("dt", null, word), h("dd", null, String(value))))),
+          h(
+            "header",
+            null,
+            h("h3", null, hook.url),
+            h(
+              "span",
+              { class: `pill ${hook.paused ? "is-SCAN_QR_CODE" : "is-WORKING"}` },
+              hook.paused ? (hook.paused === "hand" ? "Paused" : "Paused: it fails") : "Delivering",
+            ),
+          ),
+          h(
+            "dl",
+            null,
+            [
+              ["Session", hook.session],
+              ["Waiting", hook.pending],
+              ["Given up", hook.dead],
+            ].map(([word, value]) => h("div", null, h("dt", null, word), h("dd", null, String(value)))),
+          ),
           hook.last_error && (hook.dead > 0 || hook.pending > 0) && h("p", { class: "wrong" }, hook.last_error),
-          h("div", { class: "buttons" }, hook.paused ? button("Resume", "play", () => this.#switch(hook, "resume"), { class: "primary" }) : button("Pause", "pause", () => this.#switch(hook, "pause"))),
+          h(
+            "div",
+            { class: "buttons" },
+            hook.paused
+              ? button("Resume", "play", () => this.#switch(hook, "resume"), { class: "primary" })
+              : button("Pause", "pause", () => this.#switch(hook, "pause")),
+          ),
         ),
       ),
     );
@@ -98,18 +157,41 @@ export class Deliveries {
     this.rows.replaceChildren(
       ...found.map((each) => {
         const key = `${each.event_id} ${each.lane}`;
-        const word = { pending: each.attempts ? "Retrying" : "Waiting", dead: "Given up", done: "Delivered" }[each.state] || each.state;
+        const word =
+          { pending: each.attempts ? "Retrying" : "Waiting", dead: "Given up", done: "Delivered" }[each.state] ||
+          each.state;
         const look = { pending: "SCAN_QR_CODE", dead: "FAILED", done: "WORKING" }[each.state];
         return h(
           "tr",
           null,
-          h("td", null, h("time", { datetime: new Date(each.at).toISOString(), title: day(each.at) }, exactTime(each.at))),
-          h("td", null, h("button", { type: "button", class: "link", "data-row": key, onclick: () => attempt(() => this.#details(each)) }, each.event)),
+          h(
+            "td",
+            null,
+            h("time", { datetime: new Date(each.at).toISOString(), title: day(each.at) }, exactTime(each.at)),
+          ),
+          h(
+            "td",
+            null,
+            h(
+              "button",
+              { type: "button", class: "link", "data-row": key, onclick: () => attempt(() => this.#details(each)) },
+              each.event,
+            ),
+          ),
           h("td", null, each.session),
           h("td", { class: "url" }, each.url),
-          h("td", null, h("span", { class: `pill is-${look}` }, word), each.error && each.state !== "done" && h("small", { class: "wrong" }, each.error)),
+          h(
+            "td",
+            null,
+            h("span", { class: `pill is-${look}` }, word),
+            each.error && each.state !== "done" && h("small", { class: "wrong" }, each.error),
+          ),
           h("td", { class: "number" }, String(each.attempts)),
-          h("td", null, button("Replay", "restart", () => this.#replay(each), { "data-row": `${key} replay` })),
+          h(
+            "td",
+            null,
+            button("Replay", "restart", () => this.#replay(each), { "data-row": `${key} replay` }),
+          ),
         );
       }),
     );
@@ -139,12 +221,35 @@ export class Deliveries {
           ? h(
               "ol",
               { class: "attempts" },
-              tried.map((one) => h("li", null, h("p", null, h("b", null, `${one.attempt}. `), `${exactTime(one.at)} · `, h("span", { class: `pill is-${one.ok ? "WORKING" : "FAILED"}` }, one.status ? String(one.status) : "no answer"), ` · ${Math.round(one.ms * 10) / 10} ms`), one.answer && h("pre", null, one.answer))),
+              tried.map((one) =>
+                h(
+                  "li",
+                  null,
+                  h(
+                    "p",
+                    null,
+                    h("b", null, `${one.attempt}. `),
+                    `${exactTime(one.at)} · `,
+                    h(
+                      "span",
+                      { class: `pill is-${one.ok ? "WORKING" : "FAILED"}` },
+                      one.status ? String(one.status) : "no answer",
+                    ),
+                    ` · ${Math.round(one.ms * 10) / 10} ms`,
+                  ),
+                  one.answer && h("pre", null, one.answer),
+                ),
+              ),
             )
           : h("p", { class: "hint" }, "None yet, or they are not kept any more."),
         h("h3", null, "Body"),
         event ? json(event) : h("p", { class: "hint" }, "The event is not kept any more."),
-        h("div", { class: "buttons" }, event && button("Copy the body", "copy", () => copy(JSON.stringify(event, null, 2))), button("Replay", "restart", () => this.#replay(each))),
+        h(
+          "div",
+          { class: "buttons" },
+          event && button("Copy the body", "copy", () => copy(JSON.stringify(event, null, 2))),
+          button("Replay", "restart", () => this.#replay(each)),
+        ),
       ],
       { wide: true },
     );

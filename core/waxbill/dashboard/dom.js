@@ -28,12 +28,14 @@ const ICONS = {
   more: "M12 5.500v.01M12 12v.01M12 18.500v.01",
   down: "M6 9l6 6 6-6",
   close: "M6 6l12 12M18 6L6 18",
-  attach: "M20 11l-8.500 8.500a5 5 0 0 1-7-7L13 4a3.500 3.500 0 0 1 5 5l-8.500 8.500a1.800 1.800 0 0 1-2.500-2.500L15 7",
+  attach:
+    "M20 11l-8.500 8.500a5 5 0 0 1-7-7L13 4a3.500 3.500 0 0 1 5 5l-8.500 8.500a1.800 1.800 0 0 1-2.500-2.500L15 7",
   image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.500 9v.01",
   voice: "M12 3a3 3 0 0 1 3 3v5a3 3 0 0 1-6 0V6a3 3 0 0 1 3-3zM6 11a6 6 0 0 0 12 0M12 17v4",
   document: "M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5",
   video: "M4 6h11v12H4zM15 10l5-3v10l-5-3",
-  location: "M12 21s7-6.500 7-12a7 7 0 0 0-14 0c0 5.500 7 12 7 12zM12 11.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5z",
+  location:
+    "M12 21s7-6.500 7-12a7 7 0 0 0-14 0c0 5.500 7 12 7 12zM12 11.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5z",
   poll: "M5 20V10M12 20V4M19 20v-7",
   contact: "M12 11a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 21c0-4 3.500-7 8-7s8 3 8 7",
   event: "M5 5h14v15H5zM5 10h14M9 3v4M15 3v4",
@@ -54,7 +56,8 @@ const ICONS = {
   moon: "M20 14A8 8 0 0 1 10 4a8 8 0 1 0 10 10z",
   auto: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 3v18M12 7l5-2M12 12h9M12 17l5 2",
   search: "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l5 5",
-  group: "M9 11a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7zM2 20c0-4 3-6.500 7-6.500s7 2.500 7 6.500M16 4.500a3.500 3.500 0 0 1 0 6.500M18 14c2.500.8 4 3 4 6",
+  group:
+    "M9 11a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7zM2 20c0-4 3-6.500 7-6.500s7 2.500 7 6.500M16 4.500a3.500 3.500 0 0 1 0 6.500M18 14c2.500.8 4 3 4 6",
   bot: "M5 9h14v10H5zM12 9V5M12 4.500v.01M9 13v2M15 13v2M2 13v3M22 13v3",
   camera: "M4 8h4l2-3h4l2 3h4v11H4zM12 16.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7z",
   check: "M5 12l5 5 9-11",
@@ -91,7 +94,11 @@ export function button(label, iconName, onclick, more = {}) {
 
 /** A button that shows its icon only; the label is read out and shown as a hint. */
 export function iconButton(label, iconName, onclick, more = {}) {
-  return h("button", { type: "button", class: "round", "aria-label": label, title: label, onclick, ...more }, icon(iconName));
+  return h(
+    "button",
+    { type: "button", class: "round", "aria-label": label, title: label, onclick, ...more },
+    icon(iconName),
+  );
 }
 
 let serial = 0;
@@ -108,7 +115,12 @@ export function field(label, control, hint) {
 // -- notes
 
 export function note(text, kind = "good") {
-  const toast = h("div", { class: `toast ${kind}` }, h("span", null, text), iconButton("Dismiss", "close", () => toast.remove()));
+  const toast = h(
+    "div",
+    { class: `toast ${kind}` },
+    h("span", null, text),
+    iconButton("Dismiss", "close", () => toast.remove()),
+  );
   const toasts = document.getElementById("toasts");
   while (toasts.children.length > 3) toasts.firstChild.remove();
   toasts.append(toast);
@@ -166,7 +178,12 @@ export function menu(anchor, items, label) {
     } else {
       const [text, iconName, action] = item;
       list.append(
-        h("button", { type: "button", role: "menuitem", tabindex: "-1", onclick: () => (close(), action()) }, icon(iconName), text),
+        h(
+          "button",
+          { type: "button", role: "menuitem", tabindex: "-1", onclick: () => (close(), action()) },
+          icon(iconName),
+          text,
+        ),
       );
     }
   }

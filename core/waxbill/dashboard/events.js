@@ -14,8 +14,10 @@ function summary({ event, payload }) {
     if (event === "message.reaction") return `${p.reaction.text || "taken back"} · ${p.participant || p.from}`;
     if (event === "message.revoked") return p.revokedMessageId;
     if (event === "session.status") return p.status;
-    if (event.startsWith("poll.vote")) return `${(p.vote.selectedOptions || []).join(", ") || "taken back"} · ${p.vote.from}`;
-    if (event === "presence.update") return p.presences.map((each) => `${each.participant} ${each.lastKnownPresence}`).join(", ");
+    if (event.startsWith("poll.vote"))
+      return `${(p.vote.selectedOptions || []).join(", ") || "taken back"} · ${p.vote.from}`;
+    if (event === "presence.update")
+      return p.presences.map((each) => `${each.participant} ${each.lastKnownPresence}`).join(", ");
     if (event === "engine.event") return p.event;
     return p.id || p.group?.subject || p.group?.id || p.from || "";
   } catch {
@@ -30,23 +32,52 @@ export class Events {
   #waiting = false;
 
   constructor() {
-    this.find = h("input", { type: "search", placeholder: "Filter by any text", "aria-label": "Filter by any text", oninput: () => this.#draw() });
-    this.names = h("select", { "aria-label": "Event", onchange: () => this.#draw() }, h("option", { value: "" }, "All events"));
-    this.sessions = h("select", { "aria-label": "Session", onchange: () => this.#draw() }, h("option", { value: "" }, "All sessions"));
+    this.find = h("input", {
+      type: "search",
+      placeholder: "Filter by any text",
+      "aria-label": "Filter by any text",
+      oninput: () => this.#draw(),
+    });
+    this.names = h(
+      "select",
+      { "aria-label": "Event", onchange: () => this.#draw() },
+      h("option", { value: "" }, "All events"),
+    );
+    this.sessions = h(
+      "select",
+      { "aria-label": "Session", onchange: () => this.#draw() },
+      h("option", { value: "" }, "All sessions"),
+    );
     this.hold = button("Pause", "pause", () => this.#pause(!this.#paused), { "aria-pressed": "false" });
     this.count = h("p", { class: "hint", role: "status" });
     this.list = h("ol", { class: "event-list", "aria-label": "Events" });
     this.node = h(
       "div",
       { class: "page" },
-      h("header", null, h("h1", null, "Events"), this.hold, button("Copy all", "copy", () => copy(JSON.stringify(this.#fitting(), null, 2))), button("Clear", "trash", () => ((state.events = []), this.#draw()))),
+      h(
+        "header",
+        null,
+        h("h1", null, "Events"),
+        this.hold,
+        button("Copy all", "copy", () => copy(JSON.stringify(this.#fitting(), null, 2))),
+        button("Clear", "trash", () => ((state.events = []), this.#draw())),
+      ),
       h(
         "div",
         { class: "filters" },
         this.find,
         this.names,
         this.sessions,
-        h("label", { class: "check" }, h("input", { type: "checkbox", checked: stream.engine, onchange: (event) => stream.withEngine(event.target.checked) }), "Engine's own events"),
+        h(
+          "label",
+          { class: "check" },
+          h("input", {
+            type: "checkbox",
+            checked: stream.engine,
+            onchange: (event) => stream.withEngine(event.target.checked),
+          }),
+          "Engine's own events",
+        ),
       ),
       this.count,
       this.list,
@@ -103,8 +134,14 @@ export class Events {
   #rows = new Map();
 
   #draw() {
-    this.#offer(this.names, state.events.map((event) => event.event));
-    this.#offer(this.sessions, state.events.map((event) => event.session));
+    this.#offer(
+      this.names,
+      state.events.map((event) => event.event),
+    );
+    this.#offer(
+      this.sessions,
+      state.events.map((event) => event.session),
+    );
     const fitting = this.#fitting();
     const rows = new Map(fitting.map((event) => [event.id, this.#rows.get(event.id) || this.#row(event)]));
     this.#rows = rows;
@@ -115,9 +152,14 @@ export class Events {
       if (place !== row) this.list.insertBefore(row, place);
       before = row;
     }
-    while (before ? before.nextSibling : this.list.firstChild) (before ? before.nextSibling : this.list.firstChild).remove();
+    while (before ? before.nextSibling : this.list.firstChild)
+      (before ? before.nextSibling : this.list.firstChild).remove();
     const told = state.events.length >= MOST_EVENTS ? `the last ${MOST_EVENTS}` : state.events.length;
-    this.count.textContent = this.#paused ? `Paused. ${fitting.length} shown; what comes meanwhile is kept.` : fitting.length ? `${fitting.length} of ${told}` : "Nothing yet. Events are shown here as they happen.";
+    this.count.textContent = this.#paused
+      ? `Paused. ${fitting.length} shown; what comes meanwhile is kept.`
+      : fitting.length
+        ? `${fitting.length} of ${told}`
+        : "Nothing yet. Events are shown here as they happen.";
   }
 
   #row(event) {
@@ -125,9 +167,21 @@ export class Events {
     const details = h(
       "details",
       { ontoggle: () => details.open && !body.firstChild && body.append(json(event)) },
-      h("summary", null, h("time", { datetime: new Date(event.timestamp).toISOString() }, exactTime(event.timestamp)), h("b", null, event.event), h("i", null, event.session), h("span", { dir: "auto" }, summary(event))),
+      h(
+        "summary",
+        null,
+        h("time", { datetime: new Date(event.timestamp).toISOString() }, exactTime(event.timestamp)),
+        h("b", null, event.event),
+        h("i", null, event.session),
+        h("span", { dir: "auto" }, summary(event)),
+      ),
       body,
     );
-    return h("li", null, details, iconButton("Copy this event", "copy", () => copy(JSON.stringify(event, null, 2))));
+    return h(
+      "li",
+      null,
+      details,
+      iconButton("Copy this event", "copy", () => copy(JSON.stringify(event, null, 2))),
+    );
   }
 }

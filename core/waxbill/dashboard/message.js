@@ -15,13 +15,31 @@ export function kindOfChat(chat) {
 }
 
 const WEB = {
-  image: "image", video: "video", ptv: "video", ptt: "voice", audio: "audio", document: "document", sticker: "sticker",
-  poll_creation: "poll", event_creation: "event", vcard: "contact", multi_vcard: "contact", location: "location",
-  list: "list", buttons: "list", revoked: "deleted",
+  image: "image",
+  video: "video",
+  ptv: "video",
+  ptt: "voice",
+  audio: "audio",
+  document: "document",
+  sticker: "sticker",
+  poll_creation: "poll",
+  event_creation: "event",
+  vcard: "contact",
+  multi_vcard: "contact",
+  location: "location",
+  list: "list",
+  buttons: "list",
+  revoked: "deleted",
 };
 const PROTOCOL = {
-  imageMessage: "image", videoMessage: "video", ptvMessage: "video", documentMessage: "document", stickerMessage: "sticker",
-  eventMessage: "event", listMessage: "list", interactiveMessage: "list",
+  imageMessage: "image",
+  videoMessage: "video",
+  ptvMessage: "video",
+  documentMessage: "document",
+  stickerMessage: "sticker",
+  eventMessage: "event",
+  listMessage: "list",
+  interactiveMessage: "list",
 };
 
 /** Names as Go spells them are found by the usual ones. */
@@ -62,7 +80,12 @@ function readEvent(own, content) {
 function readChoices(own, content) {
   const list = content.listMessage || own.list || {};
   const rows = (list.sections || []).flatMap((section) => section.rows || []);
-  const choices = rows.map((row) => ({ id: member(row, "rowId"), title: row.title, about: row.description, by: "row" }));
+  const choices = rows.map((row) => ({
+    id: member(row, "rowId"),
+    title: row.title,
+    about: row.description,
+    by: "row",
+  }));
   for (const button of content.interactiveMessage?.nativeFlowMessage?.buttons || own.buttons || []) {
     const inner = button.buttonParamsJson || button;
     choices.push({ id: inner.id ?? inner.text, title: inner.text ?? inner.title, by: "button" });
@@ -72,7 +95,11 @@ function readChoices(own, content) {
 
 function readCard(card) {
   const line = (name) => (card.match(new RegExp(`^${name}[^:\\n]*:(.*)$`, "im")) || [])[1]?.trim() || "";
-  return { name: line("FN") || line("N").replaceAll(";", " ").trim() || "Contact", phone: line("TEL"), id: (card.match(/waid=(\d+)/i) || [])[1] || "" };
+  return {
+    name: line("FN") || line("N").replaceAll(";", " ").trim() || "Contact",
+    phone: line("TEL"),
+    id: (card.match(/waid=(\d+)/i) || [])[1] || "",
+  };
 }
 
 /** The path of a file on this server, whatever host the address names; nothing else is ever loaded. */
@@ -84,7 +111,8 @@ export function filePath(url) {
 /** An address elsewhere, for somebody to open; empty for what is none. */
 const elsewhere = (url) => (/^https?:\/\//.test(url || "") && URL.canParse(url) ? url : "");
 
-const text = (value) => (typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value));
+const text = (value) =>
+  typeof value === "string" ? value : value === null || value === undefined ? "" : JSON.stringify(value);
 
 /** A message of the API or of an event, in the form that the page works with. */
 export function readMessage(raw) {
@@ -107,29 +135,70 @@ export function readMessage(raw) {
     text: ["contact", "poll", "event", "deleted"].includes(kind) ? "" : text(raw.body),
     hasMedia: Boolean(raw.hasMedia),
     fileName: text(own.filename || content.documentMessage?.fileName),
-    file: media && { path: filePath(media.url), link: elsewhere(media.url), type: text(media.mimetype), name: text(media.filename), wrong: media.error ? "The file could not be had." : "" },
-    place: raw.location && { latitude: Number(raw.location.latitude), longitude: Number(raw.location.longitude), name: text(raw.location.name || raw.location.description), address: text(raw.location.address) },
+    file: media && {
+      path: filePath(media.url),
+      link: elsewhere(media.url),
+      type: text(media.mimetype),
+      name: text(media.filename),
+      wrong: media.error ? "The file could not be had." : "",
+    },
+    place: raw.location && {
+      latitude: Number(raw.location.latitude),
+      longitude: Number(raw.location.longitude),
+      name: text(raw.location.name || raw.location.description),
+      address: text(raw.location.address),
+    },
     cards: kind === "contact" ? (raw.vCards || []).map((card) => readCard(text(card))) : [],
     poll: kind === "poll" ? readPoll(raw, own, content) : null,
     event: kind === "event" ? readEvent(own, content) : null,
     choices: kind === "list" ? readChoices(own, content) : [],
-    quoted: raw.replyTo ? { key: text(raw.replyTo.id), author: text(raw.replyTo.participant), text: text(raw.replyTo.body) || (raw.replyTo.hasMedia ? "Media" : "Message") } : null,
+    quoted: raw.replyTo
+      ? {
+          key: text(raw.replyTo.id),
+          author: text(raw.replyTo.participant),
+          text: text(raw.replyTo.body) || (raw.replyTo.hasMedia ? "Media" : "Message"),
+        }
+      : null,
     ack: raw.ack,
     edited: Boolean(own.latestEditMsgKey || own.IsEdit),
     waiting: false,
-    reactions: new Map((own.reactions || []).filter((each) => each.text && each.key).map((each) => [(each.key.participant || each.key.remoteJid || "").replace("@s.whatsapp.net", "@c.us"), each.text])),
+    reactions: new Map(
+      (own.reactions || [])
+        .filter((each) => each.text && each.key)
+        .map((each) => [
+          (each.key.participant || each.key.remoteJid || "").replace("@s.whatsapp.net", "@c.us"),
+          each.text,
+        ]),
+    ),
     votes: new Map(),
   };
 }
 
 const WORDS = {
-  image: "Photo", video: "Video", voice: "Voice message", audio: "Audio", document: "Document", sticker: "Sticker",
-  location: "Location", contact: "Contact", poll: "Poll", event: "Event", list: "Choices", deleted: "Deleted message",
+  image: "Photo",
+  video: "Video",
+  voice: "Voice message",
+  audio: "Audio",
+  document: "Document",
+  sticker: "Sticker",
+  location: "Location",
+  contact: "Contact",
+  poll: "Poll",
+  event: "Event",
+  list: "Choices",
+  deleted: "Deleted message",
 };
 
 /** A message in a few words, for lists and for those who listen. */
 export function inWords(message) {
   const word = WORDS[message.kind];
-  const more = message.text || message.poll?.name || message.event?.name || message.cards[0]?.name || message.place?.name || message.fileName || "";
+  const more =
+    message.text ||
+    message.poll?.name ||
+    message.event?.name ||
+    message.cards[0]?.name ||
+    message.place?.name ||
+    message.fileName ||
+    "";
   return word ? (more ? `${word}: ${more}` : word) : message.text || "Message";
 }

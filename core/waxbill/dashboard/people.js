@@ -70,7 +70,9 @@ export class People {
 
   /** The members of a group without this account: [{id, name, role}]. */
   async members(group) {
-    const found = (await get(path`/api/${this.session}/groups/${group}/participants/v2`)).filter((each) => each.role !== "left");
+    const found = (await get(path`/api/${this.session}/groups/${group}/participants/v2`)).filter(
+      (each) => each.role !== "left",
+    );
     const strangers = found.filter((each) => !each.pn && each.id.endsWith("@lid") && !this.#numbers.has(each.id));
     await Promise.all(strangers.slice(0, MOST_ASKED).map((each) => this.#ask(each.id)));
     return found
@@ -89,9 +91,24 @@ function hue(text) {
 /** A round picture; without one, the first letters of a name in a colour of its own. */
 export function avatar(id, name, picture = "") {
   const path = filePath(picture);
-  if (path) return h("img", { class: "avatar", src: path, alt: "", onerror: (event) => event.target.replaceWith(avatar(id, name)) });
-  const words = name.replace(/[^\p{L}\p{N} ]/gu, "").trim().split(/\s+/).filter(Boolean);
-  const letters = /^\d/.test(words[0] || "") ? (words[0] || "").slice(-2) : words.slice(0, 2).map((word) => [...word][0]).join("");
+  if (path)
+    return h("img", {
+      class: "avatar",
+      src: path,
+      alt: "",
+      onerror: (event) => event.target.replaceWith(avatar(id, name)),
+    });
+  const words = name
+    .replace(/[^\p{L}\p{N} ]/gu, "")
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean);
+  const letters = /^\d/.test(words[0] || "")
+    ? (words[0] || "").slice(-2)
+    : words
+        .slice(0, 2)
+        .map((word) => [...word][0])
+        .join("");
   const node = h("span", { class: "avatar", "aria-hidden": "true" }, letters.toUpperCase() || "?");
   node.style.setProperty("--hue", hue(id));
   return node;

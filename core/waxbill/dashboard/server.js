@@ -4,7 +4,24 @@ import { get } from "./api.js";
 import { attempt, duration, h } from "./dom.js";
 
 const table = (label, head, rows) =>
-  h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, h("table", null, h("thead", null, h("tr", null, head.map((word) => h("th", { scope: "col" }, word)))), h("tbody", null, rows)));
+  h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    h(
+      "table",
+      null,
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          head.map((word) => h("th", { scope: "col" }, word)),
+        ),
+      ),
+      h("tbody", null, rows),
+    ),
+  );
 
 export class ServerFacts {
   title = "Server";
@@ -14,13 +31,23 @@ export class ServerFacts {
     this.facts = h("dl", { class: "card facts" });
     this.problems = h("div");
     this.plugins = h("div");
-    this.find = h("input", { type: "search", placeholder: "Search settings", "aria-label": "Search settings", oninput: () => this.#drawSettings() });
+    this.find = h("input", {
+      type: "search",
+      placeholder: "Search settings",
+      "aria-label": "Search settings",
+      oninput: () => this.#drawSettings(),
+    });
     this.changed = h("input", { type: "checkbox", onchange: () => this.#drawSettings() });
     this.settings = h("div");
     this.node = h(
       "div",
       { class: "page" },
-      h("header", null, h("h1", null, "Server"), h("a", { class: "button", href: "/", rel: "external" }, "API reference")),
+      h(
+        "header",
+        null,
+        h("h1", null, "Server"),
+        h("a", { class: "button", href: "/", rel: "external" }, "API reference"),
+      ),
       this.problems,
       this.facts,
       h("h2", null, "Plugins"),
@@ -46,7 +73,11 @@ export class ServerFacts {
   }
 
   async #load() {
-    const [health, version, status] = await Promise.all([this.#health(), get("/api/server/version"), get("/api/server/status")]);
+    const [health, version, status] = await Promise.all([
+      this.#health(),
+      get("/api/server/version"),
+      get("/api/server/status"),
+    ]);
     const facts = [
       ["Mode", health.mode],
       ["Why", health.reason],
@@ -56,14 +87,52 @@ export class ServerFacts {
       ["Running for", duration(status.uptime / 1000)],
       ["Status", health.status],
     ];
-    this.facts.replaceChildren(...facts.map(([word, value]) => h("div", null, h("dt", null, word), h("dd", null, value || ""))));
-    const problems = [...Object.entries(health.plugins || {}), ...Object.entries(health.error || {}).map(([name, part]) => [name, part.error || part.message || JSON.stringify(part)])];
-    this.problems.replaceChildren(...problems.map(([name, text]) => h("p", { class: "wrong", role: "alert" }, h("b", null, name), ` ${text}`)));
+    this.facts.replaceChildren(
+      ...facts.map(([word, value]) => h("div", null, h("dt", null, word), h("dd", null, value || ""))),
+    );
+    const problems = [
+      ...Object.entries(health.plugins || {}),
+      ...Object.entries(health.error || {}).map(([name, part]) => [
+        name,
+        part.error || part.message || JSON.stringify(part),
+      ]),
+    ];
+    this.problems.replaceChildren(
+      ...problems.map(([name, text]) => h("p", { class: "wrong", role: "alert" }, h("b", null, name), ` ${text}`)),
+    );
     const [plugins, settings] = await Promise.all([get("/api/waxbill/plugins"), get("/api/waxbill/settings")]);
     this.plugins.replaceChildren(
-      table("Plugins", ["Plugin", "From", "State", "What it does"], plugins.map((plugin) =>
-        h("tr", null, h("td", null, h("b", null, plugin.name)), h("td", null, plugin.distribution), h("td", null, h("span", { class: `pill is-${{ loaded: "WORKING", failed: "FAILED" }[plugin.state] || "STOPPED"}` }, plugin.state), plugin.error && h("small", { class: "wrong" }, plugin.error)), h("td", null, h("small", null, plugin.hooks.map((hook) => hook.replace("waxbill_", "").replaceAll("_", " ")).join(", ")))),
-      )),
+      table(
+        "Plugins",
+        ["Plugin", "From", "State", "What it does"],
+        plugins.map((plugin) =>
+          h(
+            "tr",
+            null,
+            h("td", null, h("b", null, plugin.name)),
+            h("td", null, plugin.distribution),
+            h(
+              "td",
+              null,
+              h(
+                "span",
+                { class: `pill is-${{ loaded: "WORKING", failed: "FAILED" }[plugin.state] || "STOPPED"}` },
+                plugin.state,
+              ),
+              plugin.error && h("small", { class: "wrong" }, plugin.error),
+            ),
+            h(
+              "td",
+              null,
+              h(
+                "small",
+                null,
+                plugin.hooks.map((hook) => hook.replace("waxbill_", "").replaceAll("_", " ")).join(", "),
+              ),
+            ),
+          ),
+        ),
+      ),
     );
     this.#settings = settings;
     this.#drawSettings();
@@ -77,11 +146,30 @@ export class ServerFacts {
 
   #drawSettings() {
     const text = this.find.value.trim().toLowerCase();
-    const shown = this.#settings.filter((each) => (!this.changed.checked || each.source !== "default") && (!text || `${each.name} ${each.meaning}`.toLowerCase().includes(text)));
+    const shown = this.#settings.filter(
+      (each) =>
+        (!this.changed.checked || each.source !== "default") &&
+        (!text || `${each.name} ${each.meaning}`.toLowerCase().includes(text)),
+    );
     this.settings.replaceChildren(
-      table("Settings", ["Setting", "Value", "From", "Meaning"], shown.map((each) =>
-        h("tr", { class: each.source !== "default" && "set" }, h("td", null, h("code", null, each.name)), h("td", null, h("code", null, each.value || "—")), h("td", null, each.source === "default" ? "default" : each.source === each.name ? "environment" : each.source), h("td", null, h("small", null, each.meaning))),
-      )),
+      table(
+        "Settings",
+        ["Setting", "Value", "From", "Meaning"],
+        shown.map((each) =>
+          h(
+            "tr",
+            { class: each.source !== "default" && "set" },
+            h("td", null, h("code", null, each.name)),
+            h("td", null, h("code", null, each.value || "—")),
+            h(
+              "td",
+              null,
+              each.source === "default" ? "default" : each.source === each.name ? "environment" : each.source,
+            ),
+            h("td", null, h("small", null, each.meaning)),
+          ),
+        ),
+      ),
     );
   }
 }

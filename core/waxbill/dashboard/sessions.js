@@ -14,7 +14,18 @@ const WORDS = {
   WORKING: "Working",
   FAILED: "Failed",
 };
-const EVENTS = ["message", "message.any", "message.ack", "message.reaction", "message.edited", "message.revoked", "poll.vote", "session.status", "presence.update", "call.received"];
+const EVENTS = [
+  "message",
+  "message.any",
+  "message.ack",
+  "message.reaction",
+  "message.edited",
+  "message.revoked",
+  "poll.vote",
+  "session.status",
+  "presence.update",
+  "call.received",
+];
 
 export const pill = (status) => h("span", { class: `pill is-${status}` }, WORDS[status] || status);
 
@@ -28,7 +39,12 @@ export class Sessions {
     this.node = h(
       "div",
       { class: "page" },
-      h("header", null, h("h1", null, "Sessions"), button("New session", "plus", () => this.#create(), { class: "primary", hidden: Boolean(state.only) })),
+      h(
+        "header",
+        null,
+        h("h1", null, "Sessions"),
+        button("New session", "plus", () => this.#create(), { class: "primary", hidden: Boolean(state.only) }),
+      ),
       this.list,
     );
   }
@@ -60,7 +76,8 @@ export class Sessions {
     for (const session of state.sessions) {
       const shown = JSON.stringify(session);
       const old = this.#cards.get(session.name);
-      if (session.status === "SCAN_QR_CODE" && (!this.#qr.has(session.name) || this.#stale.delete(session.name))) this.#loadQr(session.name);
+      if (session.status === "SCAN_QR_CODE" && (!this.#qr.has(session.name) || this.#stale.delete(session.name)))
+        this.#loadQr(session.name);
       if (old?.dataset.shown === shown) continue;
       const card = this.#card(session);
       card.dataset.shown = shown;
@@ -68,19 +85,30 @@ export class Sessions {
       if (old) old.replaceWith(card);
       else this.list.append(card);
       this.#cards.set(session.name, card);
-      if (focused) ([...card.querySelectorAll("button, a")].find((each) => each.textContent === focused) || card.querySelector("button, a"))?.focus();
+      if (focused)
+        (
+          [...card.querySelectorAll("button, a")].find((each) => each.textContent === focused) ||
+          card.querySelector("button, a")
+        )?.focus();
     }
     this.list.querySelector(":scope > .empty")?.remove();
     if (!state.sessions.length) {
       this.list.append(
-        h("div", { class: "empty" }, h("img", { src: "/dashboard/-/logo.svg", alt: "", width: "72", height: "72" }), h("p", null, "A session is one WhatsApp account. Create one and scan its code."), !state.only && button("Create a session", "plus", () => this.#create(), { class: "primary" })),
+        h(
+          "div",
+          { class: "empty" },
+          h("img", { src: "/dashboard/-/logo.svg", alt: "", width: "72", height: "72" }),
+          h("p", null, "A session is one WhatsApp account. Create one and scan its code."),
+          !state.only && button("Create a session", "plus", () => this.#create(), { class: "primary" }),
+        ),
       );
     }
   }
 
   #card(session) {
     const { name, status, me } = session;
-    const act = (what, word) => attempt(async () => (await post(path`/api/sessions/${name}/` + what), await loadSessions()), word);
+    const act = (what, word) =>
+      attempt(async () => (await post(path`/api/sessions/${name}/` + what), await loadSessions()), word);
     const running = status !== "STOPPED";
     const hooks = session.config?.webhooks || [];
     const facts = [
@@ -91,25 +119,65 @@ export class Sessions {
     return h(
       "section",
       { class: "card", "aria-label": `Session ${name}` },
-      h("header", null, h("h2", null, name), pill(status), iconButton("More for this session", "more", (event) => this.#menu(event.currentTarget, session), { "aria-haspopup": "menu" })),
-      h("dl", null, facts.map(([word, value]) => h("div", null, h("dt", null, word), h("dd", null, value)))),
+      h(
+        "header",
+        null,
+        h("h2", null, name),
+        pill(status),
+        iconButton("More for this session", "more", (event) => this.#menu(event.currentTarget, session), {
+          "aria-haspopup": "menu",
+        }),
+      ),
+      h(
+        "dl",
+        null,
+        facts.map(([word, value]) => h("div", null, h("dt", null, word), h("dd", null, value))),
+      ),
       status === "SCAN_QR_CODE" && this.#pairing(name),
-      status === "PASSKEY_CONFIRMATION_REQUIRED" && button("The codes are the same", "check", () => attempt(() => post(path`/api/${name}/auth/passkey/confirm`)), { class: "primary" }),
-      status === "FAILED" && h("p", { class: "wrong" }, "It can't go on by itself. Restart it; if that does not help, log it out."),
+      status === "PASSKEY_CONFIRMATION_REQUIRED" &&
+        button("The codes are the same", "check", () => attempt(() => post(path`/api/${name}/auth/passkey/confirm`)), {
+          class: "primary",
+        }),
+      status === "FAILED" &&
+        h("p", { class: "wrong" }, "It can't go on by itself. Restart it; if that does not help, log it out."),
       h(
         "div",
         { class: "buttons" },
-        status === "WORKING" && h("a", { class: "button primary", href: `/dashboard/chats?${new URLSearchParams({ session: name })}`, onclick: () => look(name) }, icon("chats"), h("span", null, "Open chats")),
+        status === "WORKING" &&
+          h(
+            "a",
+            {
+              class: "button primary",
+              href: `/dashboard/chats?${new URLSearchParams({ session: name })}`,
+              onclick: () => look(name),
+            },
+            icon("chats"),
+            h("span", null, "Open chats"),
+          ),
         !running && button("Start", "play", () => act("start"), { class: "primary" }),
         running && button("Stop", "stop", () => act("stop", `${name} was stopped`)),
         running && button("Restart", "restart", () => act("restart")),
-        (me || status === "FAILED") && button("Log out", "out", () => this.#confirm(`Log ${name} out?`, "It has to be paired again afterwards; its configuration stays.", "Log out", () => act("logout", `${name} is logged out`))),
+        (me || status === "FAILED") &&
+          button("Log out", "out", () =>
+            this.#confirm(
+              `Log ${name} out?`,
+              "It has to be paired again afterwards; its configuration stays.",
+              "Log out",
+              () => act("logout", `${name} is logged out`),
+            ),
+          ),
       ),
     );
   }
 
   #pairing(name) {
-    const picture = h("img", { class: "qr", alt: "QR code to scan with WhatsApp", width: "220", height: "220", src: this.#qr.get(name) });
+    const picture = h("img", {
+      class: "qr",
+      alt: "QR code to scan with WhatsApp",
+      width: "220",
+      height: "220",
+      src: this.#qr.get(name),
+    });
     return h(
       "div",
       { class: "pairing" },
@@ -117,8 +185,20 @@ export class Sessions {
       h(
         "div",
         null,
-        h("p", null, simulated() ? "The simulated phone can scan this, or type a code." : "On the phone: WhatsApp, Linked devices, Link a device."),
-        simulated() && button("Scan with the simulated phone", "scan", () => attempt(async () => (await post(control(name, "/scan")), await loadSessions())), { class: "primary" }),
+        h(
+          "p",
+          null,
+          simulated()
+            ? "The simulated phone can scan this, or type a code."
+            : "On the phone: WhatsApp, Linked devices, Link a device.",
+        ),
+        simulated() &&
+          button(
+            "Scan with the simulated phone",
+            "scan",
+            () => attempt(async () => (await post(control(name, "/scan")), await loadSessions())),
+            { class: "primary" },
+          ),
         button("Use a code instead", "phone", () => this.#askCode(name)),
       ),
     );
@@ -137,14 +217,27 @@ export class Sessions {
 
   #askCode(name) {
     const shown = h("output", { class: "code", "aria-live": "polite" });
-    ask("Pair with a code", [field("Number of the phone", h("input", { name: "phone", required: true, inputmode: "tel", placeholder: "49301234567" }), "With the country's code, digits only"), shown], {
-      label: "Get a code",
-      submit: async (form) => {
-        const { code } = await post(path`/api/${name}/auth/request-code`, { phoneNumber: form.get("phone").replace(/\D/g, "") });
-        shown.textContent = code;
-        throw new Error("Type this code on the phone, then close this.");
+    ask(
+      "Pair with a code",
+      [
+        field(
+          "Number of the phone",
+          h("input", { name: "phone", required: true, inputmode: "tel", placeholder: "49301234567" }),
+          "With the country's code, digits only",
+        ),
+        shown,
+      ],
+      {
+        label: "Get a code",
+        submit: async (form) => {
+          const { code } = await post(path`/api/${name}/auth/request-code`, {
+            phoneNumber: form.get("phone").replace(/\D/g, ""),
+          });
+          shown.textContent = code;
+          throw new Error("Type this code on the phone, then close this.");
+        },
       },
-    });
+    );
   }
 
   #menu(anchor, session) {
@@ -154,14 +247,26 @@ export class Sessions {
       [
         ["Edit the configuration", "edit", () => attempt(() => this.#configure(name))],
         ["Screenshot", "camera", () => attempt(() => this.#screenshot(name))],
-        simulated() && ["Break things", "bolt", () => attempt(async () => (await import("./faults.js")).breakThings(name, status))],
-        simulated() && status === "WORKING" && ["Log out on the phone", "phone", () => attempt(() => post(control(name, "/phone/logout")))],
+        simulated() && [
+          "Break things",
+          "bolt",
+          () => attempt(async () => (await import("./faults.js")).breakThings(name, status)),
+        ],
+        simulated() &&
+          status === "WORKING" && [
+            "Log out on the phone",
+            "phone",
+            () => attempt(() => post(control(name, "/phone/logout"))),
+          ],
         !state.only && [
           "Delete",
           "trash",
           () =>
             this.#confirm(`Delete ${name}?`, "Its pairing, chats and configuration are gone for good.", "Delete", () =>
-              attempt(async () => (await remove(path`/api/sessions/${name}`), await loadSessions()), `${name} was deleted`),
+              attempt(
+                async () => (await remove(path`/api/sessions/${name}`), await loadSessions()),
+                `${name} was deleted`,
+              ),
             ),
         ],
       ],
@@ -175,13 +280,20 @@ export class Sessions {
 
   async #screenshot(name) {
     const url = URL.createObjectURL(await blob(`/api/screenshot?${new URLSearchParams({ session: name })}`));
-    const dialog = ask(`What ${name} shows`, h("img", { src: url, alt: `Screenshot of ${name}`, class: "shot" }), { wide: true });
+    const dialog = ask(`What ${name} shows`, h("img", { src: url, alt: `Screenshot of ${name}`, class: "shot" }), {
+      wide: true,
+    });
     dialog.addEventListener("close", () => URL.revokeObjectURL(url));
   }
 
   async #configure(name) {
     const { config } = await get(path`/api/sessions/${name}`);
-    const text = h("textarea", { rows: "16", spellcheck: "false", class: "mono", value: JSON.stringify(config ?? {}, null, 2) });
+    const text = h("textarea", {
+      rows: "16",
+      spellcheck: "false",
+      class: "mono",
+      value: JSON.stringify(config ?? {}, null, 2),
+    });
     ask(`Configuration of ${name}`, field("Configuration, as JSON", text, "A session that runs is started again"), {
       label: "Save",
       wide: true,
@@ -199,13 +311,39 @@ export class Sessions {
   }
 
   #create() {
-    const events = EVENTS.map((event) => h("label", { class: "check" }, h("input", { type: "checkbox", name: "event", value: event, checked: ["message", "session.status"].includes(event) }), event));
+    const events = EVENTS.map((event) =>
+      h(
+        "label",
+        { class: "check" },
+        h("input", {
+          type: "checkbox",
+          name: "event",
+          value: event,
+          checked: ["message", "session.status"].includes(event),
+        }),
+        event,
+      ),
+    );
     const taken = state.sessions.some(({ name }) => name === "default");
     ask(
       "New session",
       [
-        field("Name", h("input", { name: "name", required: true, value: taken ? "" : "default", pattern: "[A-Za-z0-9_\\-]{1,54}", autocomplete: "off" }), "Letters, digits, - and _"),
-        field("Webhook", h("input", { name: "url", type: "url", placeholder: "http://localhost:5000/webhook" }), "Where its events go; may be empty"),
+        field(
+          "Name",
+          h("input", {
+            name: "name",
+            required: true,
+            value: taken ? "" : "default",
+            pattern: "[A-Za-z0-9_\\-]{1,54}",
+            autocomplete: "off",
+          }),
+          "Letters, digits, - and _",
+        ),
+        field(
+          "Webhook",
+          h("input", { name: "url", type: "url", placeholder: "http://localhost:5000/webhook" }),
+          "Where its events go; may be empty",
+        ),
         h("fieldset", { class: "events" }, h("legend", null, "Events for the webhook"), events),
       ],
       {

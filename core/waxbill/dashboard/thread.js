@@ -32,11 +32,21 @@ export class Thread {
     this.begin = h("p", { class: "begin", hidden: true }, "This is where the chat begins");
     this.scroller = h(
       "div",
-      { class: "scroller", role: "log", "aria-live": "off", "aria-label": "Messages", tabindex: "0", onkeydown: (event) => this.#walk(event) },
+      {
+        class: "scroller",
+        role: "log",
+        "aria-live": "off",
+        "aria-label": "Messages",
+        tabindex: "0",
+        onkeydown: (event) => this.#walk(event),
+      },
       this.begin,
       this.list,
     );
-    this.jump = iconButton("Go to the newest message", "down", () => this.toNewest(), { class: "round jump", hidden: true });
+    this.jump = iconButton("Go to the newest message", "down", () => this.toNewest(), {
+      class: "round jump",
+      hidden: true,
+    });
     this.node = h("div", { class: "thread" }, this.scroller, this.jump);
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => this.#sticks && this.#toBottom()).observe(this.scroller);
@@ -82,8 +92,15 @@ export class Thread {
     ]);
     if (this.#stopped) return;
     const known = new Set(this.#items.map((message) => message.key));
-    const older = found.map(readMessage).filter((message) => !known.has(message.key)).reverse();
-    for (const message of older) this.people.learn(message.fromMe ? "" : message.author, this.people.name(message.author).startsWith("+") ? message.pushName : "");
+    const older = found
+      .map(readMessage)
+      .filter((message) => !known.has(message.key))
+      .reverse();
+    for (const message of older)
+      this.people.learn(
+        message.fromMe ? "" : message.author,
+        this.people.name(message.author).startsWith("+") ? message.pushName : "",
+      );
     this.#items.unshift(...older);
     this.#first += older.length;
     this.#end += older.length;
@@ -111,20 +128,30 @@ export class Thread {
       "message.waiting": () => this.#arrived(payload, true),
       "message.ack": () => this.#change(parseId(payload.id), (message) => (message.ack = payload.ack)),
       "message.edited": () =>
-        this.#change({ ...parseId(payload.id), key: payload.editedMessageId }, (message) => Object.assign(message, { text: payload.body || "", edited: true })),
+        this.#change({ ...parseId(payload.id), key: payload.editedMessageId }, (message) =>
+          Object.assign(message, { text: payload.body || "", edited: true }),
+        ),
       "message.revoked": () =>
         this.#change({ ...parseId(payload.after?.id), key: payload.revokedMessageId }, (message) =>
-          Object.assign(message, readMessage({ ...payload.after, id: message.id }), { at: message.at, ack: message.ack, kind: "deleted" }),
+          Object.assign(message, readMessage({ ...payload.after, id: message.id }), {
+            at: message.at,
+            ack: message.ack,
+            kind: "deleted",
+          }),
         ),
       "message.reaction": () => {
         const id = parseId(payload.reaction?.messageId);
         const who = payload.fromMe ? "me" : this.people.canonical(payload.participant || payload.from);
-        this.#change(id, (message) => (payload.reaction.text ? message.reactions.set(who, payload.reaction.text) : message.reactions.delete(who)));
+        this.#change(id, (message) =>
+          payload.reaction.text ? message.reactions.set(who, payload.reaction.text) : message.reactions.delete(who),
+        );
       },
       "poll.vote": () => {
         const { vote, poll } = payload;
         const who = vote.fromMe ? "me" : this.people.canonical(vote.participant || vote.from);
-        this.#change(parseId(poll.id), (message) => (vote.selectedOptions.length ? message.votes.set(who, vote.selectedOptions) : message.votes.delete(who)));
+        this.#change(parseId(poll.id), (message) =>
+          vote.selectedOptions.length ? message.votes.set(who, vote.selectedOptions) : message.votes.delete(who),
+        );
       },
     }[event.event];
     handler?.();
@@ -134,7 +161,8 @@ export class Thread {
     const message = readMessage(raw);
     if (message.chat !== this.chat || this.find(message.key)) return;
     message.waiting = waiting;
-    if (!message.fromMe && this.people.name(message.author).startsWith("+")) this.people.learn(message.author, message.pushName);
+    if (!message.fromMe && this.people.name(message.author).startsWith("+"))
+      this.people.learn(message.author, message.pushName);
     const atEnd = this.#end === this.#items.length;
     this.#items.push(message);
     if (!message.fromMe || message.source === "api") say(`${this.people.name(message.author)}: ${inWords(message)}`);
@@ -166,7 +194,9 @@ export class Thread {
     const named = many && !message.fromMe && !follows;
     const item = h(
       "li",
-      { class: `${message.fromMe ? "out" : "in"}${follows ? " follows" : ""}${message.reactions.size ? " reacted" : ""}` },
+      {
+        class: `${message.fromMe ? "out" : "in"}${follows ? " follows" : ""}${message.reactions.size ? " reacted" : ""}`,
+      },
       newDay && h("div", { class: "day" }, h("span", null, day(message.at))),
       bubble(message, { who: this.people, act: this.act, named }),
     );
@@ -182,7 +212,9 @@ export class Thread {
     const item = this.#element(index);
     old.replaceWith(item);
     if (focused) {
-      const same = [...item.querySelectorAll("input, button")].find((node) => (value ? node.value === value : node.className === focused.className));
+      const same = [...item.querySelectorAll("input, button")].find((node) =>
+        value ? node.value === value : node.className === focused.className,
+      );
       same?.focus();
     }
     this.#rove();
@@ -238,7 +270,10 @@ export class Thread {
   #showJump() {
     this.jump.hidden = this.#sticks && this.#end === this.#items.length;
     this.jump.dataset.count = this.#missed || "";
-    this.jump.setAttribute("aria-label", this.#missed ? `Go to ${this.#missed} new messages` : "Go to the newest message");
+    this.jump.setAttribute(
+      "aria-label",
+      this.#missed ? `Go to ${this.#missed} new messages` : "Go to the newest message",
+    );
   }
 
   /** Keeps what is on the screen where it is while elements come and go around it. */
