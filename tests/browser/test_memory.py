@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import signal
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,9 @@ def test_pages_are_loaded_anew_at_the_hour(drive: Drive, whatsapp: StandIn) -> N
 def test_what_a_session_costs_is_told(drive: Drive) -> None:
     server = drive(WAXBILL_BROWSER_HEALTH_SECONDS="0.5")
     eventually(lambda: server.get("/api/sessions/one").json()["engine"].get("memoryMb", 0) > 50)
+    engine = server.get("/api/sessions/one").json()["engine"]
+    assert engine["WWebVersion"].startswith("2.3000.")
+    assert engine["WAJSVersion"] == "4.6.0"
 
 
 def test_an_account_that_does_not_fit_is_said_early(drive: Drive) -> None:
@@ -159,3 +163,31 @@ def test_a_browser_stays_among_the_servers_own_and_leaves_no_zombie(drive: Drive
     server.wait_for_status("one", "WORKING", timeout_seconds=60)
     server.post("/api/sessions/one/stop")
     eventually(lambda: not processes.children(server.pid))
+
+
+def test_what_could_not_be_stored_is_not_forgotten(
+    tmp_path: Path, whatsapp: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that fails (a full disk) while a message is told: the page is loaded anew, and the message told then."""
+    made = Inside(tmp_path, whatsapp, WHATSAPP_HOOK_URL="http://127.0.0.1:9/", WHATSAPP_HOOK_EVENTS="message")
+    account = made.driver.accounts["one"]
+    tell, faults = account.on_tell, [sqlite3.OperationalError("database or disk is full")]
+
+    def on_tell(event: str, data: Any) -> Any:
+        if event == "message" and faults:
+            raise faults.pop()
+        return tell(event, data)
+
+    monkeypatch.setattr(account, "on_tell", on_tell)
+    key = whatsapp.phone.receive("49301234567", "keep me").split("_")[2]
+    store = made.server.store
+    eventually(lambda: not faults)
+
+    def told() -> int:
+        with store.write() as db:
+            return int(
+                db.execute("SELECT count(*) FROM browser_message WHERE told AND key = ?", (f"0{key}",)).fetchone()[0]
+            )
+
+    eventually(lambda: told() == 1)
+    made.server.close()

@@ -6,9 +6,11 @@ way out ends in a session that works again, in one that sleeps, or in FAILED wit
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
+import sqlite3
 import threading
 import time
 from collections import deque
@@ -33,6 +35,7 @@ from .settings import BrowserSettings
 log = logging.getLogger("waxbill.browser")
 
 _STABLE_SECONDS = 60.0
+_LINGER_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _FULL_DISK_MB = 16
 _WEIGH_SECONDS = 60.0
@@ -73,8 +76,6 @@ class Life(Link):
         self._stopping = False
         self.browser: Browser | None = None
         self._generation = 0
-        #: What the page and WA-JS say of their versions.
-        self.versions: dict[str, Any] = {}
         self._waiting = self._calls = 0
         #: What is done beside the thread; the first is being done.
         self._works: deque[tuple[Callable[[], object], int, int]] = deque()
@@ -184,8 +185,8 @@ class Life(Link):
             ) from error
         except TimedOut as error:
             raise Unavailable(
-                f"The page of session '{self._host.name}' did not answer in {self._settings.call_seconds:g} s; "
-                "whether it was done is not known.",
+                f"The page of session '{self._host.name}' did not answer in time ({error}); whether it was done is not "
+                "known.",
                 10,
             ) from error
         except Refused as error:
@@ -216,7 +217,10 @@ class Life(Link):
             pass
         except Exception as error:
             log.exception("Session '%s' ended by a fault", self._host.name)
-            self._host.fail(f"The browser driver failed: {type(error).__name__}: {error}")
+            try:
+                self._host.fail(f"The browser driver failed: {type(error).__name__}: {error}")
+            except Exception:  # the store, most likely
+                log.exception("Session '%s': that could not be reported", self._host.name)
         finally:
             self._close()
             self._enter(OVER)
@@ -236,6 +240,8 @@ class Life(Link):
                 self._acknowledge()
             elif kind in ("crashed", "gone"):
                 raise Lost("the page crashed" if kind == "crashed" else "the browser went away")
+            elif kind == "unstored":
+                raise Lost(f"what the page told could not be stored ({value})")
             elif kind == "reload":
                 self._reload()
             elif (kind == "sleep" and self._may_sleep()) or (kind == "tick" and self._tick()):
@@ -278,10 +284,10 @@ class Life(Link):
         """What is to be done next; ``tick`` when it is time to look after things."""
         now = time.monotonic()
         until = min(self._quiet_until, self._limit[0] if self._limit else self._quiet_until)
-        try:
-            item = self._queue.get(timeout=max(0.0, until - now))
-        except queue.Empty:
-            item = ("tick", 0, None)
+        item: tuple[str, int, Any] = ("tick", 0, None)
+        if now < until:  # else it is time, however much the page has to tell
+            with contextlib.suppress(queue.Empty):
+                item = self._queue.get(timeout=until - now)
         if item[0] == "stop" or self._stopping:
             raise _Stopped
         return item
@@ -302,7 +308,8 @@ class Life(Link):
 
     def _may_sleep(self) -> bool:
         """Nobody uses the page, and nothing is still to be read out of it."""
-        return self.phase == AT_WORK and not self._calls and not self._waiting and not self._open_numbers
+        busy = self._calls or self._waiting or self._open_numbers or self._works
+        return self.phase == AT_WORK and not busy
 
     def _look(self) -> None:
         """Asks the page whether it works, and looks at what it lives on."""
@@ -367,10 +374,8 @@ class Life(Link):
             self._handled = self._acknowledged = 0
             self._open_numbers.clear()
         self._handled = told.number
-        try:
-            self._handle(told)
-        finally:
-            self._acknowledge()
+        self._handle(told)
+        self._acknowledge()
 
     def _acknowledge(self) -> None:
         """Lets the page forget what is safe here: all before the first that is still being worked on."""
@@ -400,6 +405,8 @@ class Life(Link):
         """Gives an event to the account; what it still has to do for it (media) is done beside this thread."""
         try:
             more = self._account.on_tell(told.event, told.data)
+        except sqlite3.Error as error:
+            raise Lost(f"what the page told could not be stored ({error})") from error
         except Exception:
             log.exception("Session '%s': the event %s could not be told", self._host.name, told.event)
             return
@@ -422,6 +429,9 @@ class Life(Link):
             work, generation, number = self._works[0]
             try:
                 work()
+            except sqlite3.Error as error:
+                self._queue.put(("unstored", generation, str(error)))
+                number = 0  # the page keeps it, and what is in its history is found again
             except Exception as error:
                 level = logging.INFO if self.phase == OVER else logging.ERROR
                 log.log(level, "Session '%s': an event could not be completed: %s", self._host.name, error)
@@ -443,7 +453,10 @@ class Life(Link):
         begins = self.phase != AT_WORK
         super()._at_work(me)
         if begins:  # attempts count anew when it has worked for a while
-            self._stable_at = time.monotonic() + _STABLE_SECONDS
+            now, idle = time.monotonic(), self._settings.idle_minutes * 60
+            self._stable_at = now + _STABLE_SECONDS
+            # One that was woken by the clock stays awake for what arrives late.
+            self._used = max(self._used, now - idle + min(idle, _LINGER_SECONDS))
 
     # -- ends
 

@@ -80,6 +80,8 @@ class Link:
         self._status: str = STARTING
         #: The text of the QR code that is shown; empty when none is.
         self.code = ""
+        #: What the page and WA-JS say of their versions.
+        self.versions: dict[str, Any] = {}
         #: The account is going to be unlinked by us: that it is logged out is no failure.
         self.leaving = False
         #: Until when something has to happen (monotonic), and what is said when it does not.
@@ -131,6 +133,8 @@ class Link:
         if state.get("problem"):
             log.debug("Session '%s': %s", self._host.name, state["problem"])
             return
+        if state.get("version"):
+            self.versions["version"] = state["version"]
         if self.leaving:
             return
         said = (state["mode"], state["socket"])

@@ -21,6 +21,7 @@ async function stateByWaJs() {
     socket: whatsapp.Socket?.state ?? null,
     needsUpdate: Boolean(whatsapp.Stream?.needsUpdate),
     ready: Boolean(WPP.isFullReady),
+    version: window.Debug?.VERSION ?? null,
     code: null,
   };
   if (authenticated) {
