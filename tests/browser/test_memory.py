@@ -94,7 +94,7 @@ def test_reload_loads_the_page_anew(inside: Inside, whatsapp: StandIn) -> None:
 def test_hibernate_spares_what_is_used_and_closes_what_is_not(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not inside.relieve("hibernate")
     monkeypatch.setattr("waxbill_browser.driver._TIRED_SECONDS", 0.0)
-    assert inside.relieve("hibernate") == ["put one to sleep"]
+    eventually(lambda: inside.relieve("hibernate") == ["put one to sleep"])  # not before it has caught up
     eventually(lambda: not inside.life.pids())
     assert inside.driver.asleep() == 1
     assert inside.server.sessions.get("one").status == "WORKING"

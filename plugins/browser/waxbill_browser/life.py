@@ -114,7 +114,7 @@ class Life(Link):
 
     def sleep(self) -> bool:
         """Closes the browser until it is needed, if the session works and nobody uses it now."""
-        if self.phase != AT_WORK or self._calls or self._waiting:
+        if not self._may_sleep():
             return False
         self._queue.put(("sleep", self._generation, None))
         return True
