@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection
 from typing import Any
 
 from .channels import Channels
 from .groups import Groups
+from .labels import Labels
+from .people import People
 from .world import Device, Record, Refused, World, lid_of, new_id, wid
 
 MEDIA = ("image", "video", "audio", "ptt", "sticker", "document")
@@ -15,7 +16,7 @@ MEDIA = ("image", "video", "audio", "ptt", "sticker", "document")
 RECENT = 15
 
 
-class Account(Groups, Channels):
+class Account(People, Groups, Channels, Labels):
     """State, and the answers to a device's questions: ``ask_X`` answers what the page asks as ``X``."""
 
     def __init__(self, world: World, number: str, name: str) -> None:
@@ -151,50 +152,6 @@ class Account(Groups, Channels):
             del self.messages[message["id"]]
         self.chats.pop(parts["id"], None)
         self.tell_others(device, type="chat-gone", id=parts["id"])
-
-    def ask_exists(self, device: Device, parts: Record) -> Record | None:
-        key = self.phone_of(parts["id"])
-        if not key.endswith("@c.us") or not self.world.exists(key):
-            return None
-        return {
-            "wid": key,
-            "lid": lid_of(key.partition("@")[0]),
-            "biz": bool(self.contacts.get(key, {}).get("isBusiness")),
-        }
-
-    def ask_contact(self, device: Device, parts: Record) -> None:
-        self.contact(parts.pop("id"), **parts)
-
-    def ask_block(self, device: Device, parts: Record) -> None:
-        if parts["on"]:
-            self.blocked.add(parts["id"])
-        else:
-            self.blocked.discard(parts["id"])
-        self.tell_others(device, type="blocked", **parts)
-
-    def ask_profile(self, device: Device, parts: Record) -> None:
-        self.profile.update(parts)
-        self.tell(type="profile", profile=self.profile)
-
-    def ask_about(self, device: Device, parts: Record) -> str | None:
-        if self.is_me(parts["id"]):
-            return str(self.profile["about"])
-        return self.contacts.get(self.phone_of(parts["id"]), {}).get("about")
-
-    def ask_picture(self, device: Device, parts: Record) -> Record | None:
-        return self.pictures.get(parts["id"]) or self.pictures.get(self.phone_of(parts["id"]))
-
-    def ask_set_picture(self, device: Device, parts: Record) -> Record:
-        self.picture(parts["id"], parts["picture"])
-        return {"eurl": self.pictures.get(parts["id"], {}).get("url")}
-
-    def picture(self, key: str, content: str | None) -> None:
-        if content is None:
-            self.pictures.pop(key, None)
-        else:
-            tag = secrets.token_hex(4)
-            url = f"https://web.whatsapp.com/-/picture/{key}?tag={tag}"
-            self.pictures[key] = {"url": url, "tag": tag, "content": content}
 
     def ask_subscribe(self, device: Device, parts: Record) -> None:
         return None
@@ -410,39 +367,3 @@ class Account(Groups, Channels):
 
     def ask_status_audience(self, device: Device, parts: Record) -> None:
         self.status_audience = parts["participants"]
-
-    # -- labels and calls
-
-    def ask_label(self, device: Device, parts: Record) -> Record | None:
-        if parts.get("gone"):
-            self.labels.pop(parts["id"], None)
-            self.tell_others(device, type="label-gone", id=parts["id"])
-            return None
-        key = parts.get("id") or self.ask_next_label(device, {})
-        label = self.labels.setdefault(key, {"id": key, "chats": [], "type": 0})
-        label.update(name=parts["name"], colorIndex=parts["colorIndex"])
-        self.tell_others(device, type="label", label=label)
-        return label
-
-    def ask_next_label(self, device: Device, parts: Record) -> str:
-        return str(max((int(key) for key in self.labels), default=0) + 1)
-
-    def ask_label_chat(self, device: Device, parts: Record) -> None:
-        chats = self.labels[str(parts["id"])]["chats"]
-        if parts["on"] and parts["chat"] not in chats:
-            chats.append(parts["chat"])
-        elif not parts["on"] and parts["chat"] in chats:
-            chats.remove(parts["chat"])
-
-    def ask_reject_call(self, device: Device, parts: Record) -> None:
-        if parts["id"] not in self.calls:
-            raise Refused(404, "there is no such call")
-        self.calls[parts["id"]]["state"] = "rejected"
-        self.tell(type="call-ended", id=parts["id"])
-
-    def ask_accept_call(self, device: Device, parts: Record) -> None:
-        self.calls[parts["id"]]["state"] = "accepted"
-
-    def ask_stanza(self, device: Device, parts: Record) -> None:
-        if parts["child"] == "reject":
-            self.ask_reject_call(device, {"id": parts["childAttrs"]["call-id"]})
