@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,43 @@ def test_a_child_can_be_freed_of_the_cap() -> None:
     capped, freed = ran.stdout.split()
     assert int(capped) == 200 * 1024 * 1024
     assert freed == "-1" or int(freed) > int(capped)
+
+
+# -- no memory for a thread
+
+
+def test_without_memory_for_more_threads_those_that_run_do_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    from waxbill.server import _Threads
+
+    threads = _Threads(4)
+
+    class Task:
+        def __init__(self) -> None:
+            self.done = threading.Event()
+
+        def service(self) -> None:
+            self.done.wait(5)
+
+        def cancel(self) -> None: ...
+
+    def no_memory(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    first, second = Task(), Task()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(threads, "start_new_thread", no_memory)
+            with pytest.raises(MemoryError):
+                threads.add_task(first)
+        threads.add_task(first)
+        with monkeypatch.context() as patched:
+            patched.setattr(threads, "start_new_thread", no_memory)
+            threads.add_task(second)
+        assert len(threads.threads) == 1
+        first.done.set()
+        second.done.set()
+    finally:
+        assert threads.shutdown(cancel_pending=True, timeout=5)
 
 
 # -- no driver

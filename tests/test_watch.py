@@ -54,6 +54,12 @@ def test_a_heap_near_its_cap_counts_like_memory_near_its_limit() -> None:
     assert levels.judge(reading(50, heap_mb=215, heap_limit_mb=256), [], 0) == "critical"
 
 
+def test_waiting_for_memory_counts_where_much_is_in_use() -> None:
+    assert levels.judge(reading(270, pressure=12.0), [], 0) == "elevated"
+    assert levels.judge(reading(270, pressure=3.0), [], 0) == "normal"
+    assert levels.judge(reading(100, pressure=50.0), [], 0) == "normal", "somebody else's"
+
+
 def growing(mb_per_second: float, end_mb: float, step_seconds: float = 5.0, count: int = 12) -> list[Reading]:
     """Readings at intervals, the last with ``end_mb`` in use."""
     return [

@@ -29,7 +29,11 @@ class Admission:
     def admit(self, what: str) -> None:
         """Raises Unavailable (503 with Retry-After) for a new session or large media while these are turned away."""
         if self.reason:
-            raise Unavailable(
-                f"{what} can't be taken now: {self.reason}. Nothing was changed; try again in {self._retry_seconds} s.",
-                self._retry_seconds,
-            )
+            raise self.refusal(what)
+
+    def refusal(self, what: str) -> Unavailable:
+        """What whoever is turned away is told."""
+        return Unavailable(
+            f"{what} can't be taken now: {self.reason}. Nothing was changed; try again in {self._retry_seconds} s.",
+            self._retry_seconds,
+        )

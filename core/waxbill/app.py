@@ -238,10 +238,9 @@ class Server:
         }
 
     def leave(self, reason: str, exit_code: int = 0) -> None:
-        """Ends the server: what runs is finished, what is accepted stays. Any thread may call it."""
+        """Ends the server: what runs is finished, what is accepted stays. Any thread and signal handler may call it."""
         self.leaving, self.exit_code = self.leaving or reason, max(self.exit_code, exit_code)
         self.end()
-        log.log(logging.ERROR if exit_code else logging.INFO, "Stopping: %s", reason)
 
     def health(self) -> dict[str, Any]:
         """The body of /health. ``status`` is ``healthy``; ``degraded`` when it serves, but not all or not for long;

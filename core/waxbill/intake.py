@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest as Malformed
 
+from .admission import LARGE_BYTES
 from .model.errors import Forbidden, Unauthorized, Unavailable, WahaError
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class Intake:
             parser.body_rcv.bound(_FREE_BODY_BYTES, error)
             return None
         size = parser.adj.max_request_body_size if parser.chunked else parser.content_length
+        if self._server.admission.reason and not parser.chunked and size >= LARGE_BYTES:
+            return self._server.admission.refusal(f"A body of {size / 1024 / 1024:.0f} MB")
         if size <= parser.adj.max_request_body_size:
             if self._announced_bytes and self._announced_bytes + size > self._most_body_bytes:
                 return Unavailable("Too many large requests are under way; try again in a moment.", 5)

@@ -501,6 +501,8 @@ class Loop:
 
     def _drain(self) -> None:
         """Closes the door, then lets what runs finish for as long as the settings allow."""
+        level = logging.ERROR if self.server.exit_code else logging.INFO
+        log.log(level, "Stopping: %s", self.server.leaving or "asked to")
         for listener in self.listeners:
             listener.accepting = False
             listener.del_channel()

@@ -23,6 +23,8 @@ SOON_SECONDS = 60.0
 _WINDOWS = ((60.0, 5), (15.0, 3))
 # Below this share of the threshold (half of the limit), growth is a server that warms up.
 _FLOOR = 0.73
+# Something waits for memory this often, in percent of the last ten seconds, although much is in use.
+_PRESSURE = 10.0
 # What a level has to fall by before it counts as lower: levels don't flicker.
 _EASE = 1.08
 
@@ -62,7 +64,8 @@ def seconds_left(readings: Sequence[Reading]) -> float | None:
 
 
 def judge(reading: Reading, history: Sequence[Reading], set_mb: float) -> str:
-    """The level of a reading: by its share of the threshold, and at least high when the limit is near in time."""
+    """The level of a reading: by its share of the threshold; at least high when the limit is near in time, and
+    elevated when something waits for memory."""
     now = share(reading, set_mb)
     if now >= CRITICAL:
         return "critical"
@@ -72,6 +75,8 @@ def judge(reading: Reading, history: Sequence[Reading], set_mb: float) -> str:
         left = seconds_left([*history, reading])
         if left is not None and left < SOON_SECONDS:
             return "high"
+        if (reading.pressure or 0.0) >= _PRESSURE:
+            return "elevated"
     return "elevated" if now >= ELEVATED else "normal"
 
 
