@@ -18,7 +18,7 @@ import pytest
 from waxbill import heap, profiles
 from waxbill.settings import SettingError, Settings
 from waxbill.store import folder_for
-from waxbill.testing import ServerProcess
+from waxbill.testing import Received, Receiver, ServerProcess
 
 from .test_plugins import install
 
@@ -299,3 +299,40 @@ def test_a_server_on_its_way_out_finishes_what_runs_and_says_so(serve: Serve, tm
     assert server.wait(30) == 0
     for each in (slow, first, second):
         each.close()
+
+
+def test_a_server_that_stops_with_a_backlog_ends_cleanly_and_delivers_the_rest_later(serve: Serve) -> None:
+    go_on = threading.Event()
+
+    def slowly(_: Received) -> int:
+        go_on.wait(0.003)  # each delivery is under way for a moment, so that some are when the server stops
+        return 200
+
+    with Receiver(slowly) as receiver:
+        server = serve(
+            WHATSAPP_START_SESSION="s",
+            WHATSAPP_HOOK_URL=receiver.url,
+            WHATSAPP_HOOK_EVENTS="message.any",
+            WAXBILL_STOP_SECONDS="0.1",
+        )
+        server.wait_for_status("s", "WORKING")
+        for round_ in range(4):
+            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+            for number in range(300):
+                body = json.dumps({"session": "s", "chatId": "49301234567@c.us", "text": f"{round_}-{number}"})
+                connection.request("POST", "/api/sendText", body, {"Content-Type": "application/json"})
+                assert connection.getresponse().read()
+            connection.close()
+            assert server.stop() == 0, server.log
+            assert "Traceback" not in server.log
+            server.start()
+            server.wait_for_status("s", "WORKING")
+        go_on.set()
+        wanted = {f"{round_}-{number}" for round_ in range(4) for number in range(300)}
+        arrived: set[str] = set()
+
+        def all_arrived(event: dict[str, Any]) -> bool:
+            arrived.add(event["payload"]["body"])
+            return arrived >= wanted
+
+        receiver.wait_for(all_arrived, 60)

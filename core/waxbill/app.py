@@ -333,8 +333,8 @@ class Server:
         self.plugins.call("waxbill_shutdown", server=self)
         if self.driver is not None:
             self.driver.close()
-        self.lanes.close(self.settings.core.stop_seconds)
-        self.store.close()
+        if self.lanes.close(self.settings.core.stop_seconds):
+            self.store.close()
 
 
 def create_app(server: Server) -> falcon.App[Any, Any]:

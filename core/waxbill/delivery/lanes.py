@@ -19,6 +19,8 @@ log = logging.getLogger("waxbill.delivery")
 # Deliveries that one worker takes at once: they are marked done together, and a crash repeats at most these.
 _BATCH = 64
 BY_HAND, FAILING = "hand", "failing"
+# A worker is given this long to end with the delivery that it has in hand.
+_LAST_SECONDS = 2.0
 # A worker without work ends: an idle server has none.
 _IDLE_SECONDS = 10.0
 
@@ -217,13 +219,18 @@ class Lanes:
         self._plugins.call("waxbill_delivered", delivery=delivery, outcome=outcome)
         return outcome
 
-    def close(self, timeout_seconds: float) -> None:
-        """Delivers what needs no waiting, for at most the time given; the next start delivers the rest."""
+    def close(self, timeout_seconds: float) -> bool:
+        """Delivers what needs no waiting, for at most the time given; the next start delivers the rest.
+
+        False when a worker still runs: then the store must stay open, whose connection it uses.
+        """
         end = time.monotonic() + timeout_seconds
         with self._changed:
             self._changed.wait_for(lambda: not self._ready and self._workers == self._idle, timeout_seconds)
             self._stopping = True
             self._changed.notify_all()
-            timeout_seconds = max(0.0, end - time.monotonic())
+            timeout_seconds = max(_LAST_SECONDS, end - time.monotonic())
             if not self._changed.wait_for(lambda: self._workers == 0, timeout_seconds):
                 log.warning("%d deliveries still run; they are repeated at the next start", self._workers)
+                return False
+        return True
