@@ -34,6 +34,9 @@ FORBIDDEN = {
     "waxbill.api.openapi": 1.0,
     "waxbill.testing": 1.0,
     "waxbill.model.payloads": 0.1,
+    "waxbill_mock.control": 0.7,
+    "waxbill_mock.rules": 0.1,
+    "ruamel.yaml": 3.0,
 }
 
 SPY = """
