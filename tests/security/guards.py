@@ -294,7 +294,7 @@ GUARDS = [
           f"{_FILES}::test_a_documents_name_is_shown_and_never_used", "core/waxbill/media/types.py",
           'last = (text or "").replace("\\\\", "/").rpartition("/")[2]', 'last = text or ""'),
     Guard("Header injection through a content type", "printable ASCII, or none",
-          f"{_FILES}::test_what_a_browser_would_run_is_only_ever_downloaded", "core/waxbill/media/types.py",
+          f"{_FILES}::test_a_claimed_type_is_one_line_of_ascii_or_none", "core/waxbill/media/types.py",
           "claimed.isprintable() and claimed.isascii()", "claimed.isascii()"),
     Guard("HTML, SVG and scripts as media (XSS)", "downloaded, never shown",
           f"{_FILES}::test_what_a_browser_would_run_is_only_ever_downloaded", "core/waxbill/api/files.py",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from waxbill.media import convert
+from waxbill.media.types import sniff
 from waxbill.model.errors import Unprocessable
 from waxbill.testing import ServerProcess
 
@@ -52,6 +53,7 @@ def path_of(server: ServerProcess, media: dict[str, Any]) -> str:
 
 
 TRAVERSALS = [
+    "waxbill.sqlite3",
     "../../secret.txt", "../waxbill.sqlite3", "..%2f..%2fsecret.txt", "%2e%2e/%2e%2e/secret.txt", "..\\secret.txt",
     "%2e%2e%5csecret.txt", "..%252fsecret.txt", "....//secret.txt", "%2e%2e%2f%2e%2e%2fsecret.txt", ".", "..", "%2e",
     "/etc/passwd", "%2fetc%2fpasswd", "//etc/passwd", "secret.txt%00.png", "%00", "~root", "..%c0%af..%c0%afsecret.txt",
@@ -105,6 +107,22 @@ def test_what_a_browser_would_run_is_only_ever_downloaded(server: ServerProcess,
     assert "x-evil" not in answer.headers
 
 
+def test_a_claimed_type_is_one_line_of_ascii_or_none(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"nothing that is known")
+    for claimed in (
+        "text/vtt\r\nX-Evil: 1",
+        "text/vtt\0",
+        "text/\u2028x",
+        "text/x\n",
+        "text/\x7f",
+        "text",
+        "a/" + "b" * 500,
+    ):
+        assert sniff(path, claimed) in ("text/plain", "text/x")
+    assert sniff(path, "text/vtt; charset=utf-8") == "text/vtt; charset=utf-8"
+
+
 def test_html_that_calls_itself_a_picture_is_none(server: ServerProcess) -> None:
     answer = server.get(path_of(server, send(server, ACTIVE["text/html"], "image/png", "x.png")))
     assert answer.headers["x-content-type-options"] == "nosniff", "so it is shown as a broken picture"
@@ -124,7 +142,8 @@ def test_a_text_answer_is_no_page(server: ServerProcess) -> None:
 
 def test_everything_says_nosniff(server: ServerProcess) -> None:
     for path in ("/ping", "/api/sessions", "/api/nothing", "/", "/-json", "/health"):
-        assert server.get(path).headers["x-content-type-options"] == "nosniff", path
+        for method in ("GET", "PATCH", "OPTIONS"):
+            assert server.request(method, path).headers["x-content-type-options"] == "nosniff", (method, path)
 
 
 def test_a_key_of_one_session_gets_no_file_of_another(server: ServerProcess) -> None:
