@@ -214,7 +214,7 @@ GUARDS = [
           "core/waxbill/streams/websocket.py", "if self._size > _LONGEST_BYTES:", "if False:"),
     Guard("Frames that break the protocol of WebSocket", "the connection ends",
           f"{_SOCKETS}::test_a_frame_that_breaks_the_protocol_ends_the_connection", "core/waxbill/streams/websocket.py",
-          "        except ProtocolError as error:\n            hint", "        except ZeroDivisionError as error:\n            hint"),
+          'raise Gone(protocol.send(event.response()) if data else b"")', 'return b""'),
     Guard("A WebSocket without a Host", "no handshake",
           f"{_SOCKETS}::test_a_handshake_in_http_1_0_without_a_host_is_none", "core/waxbill/streams/websocket.py",
           "except h11.ProtocolError as error:", "except ZeroDivisionError as error:"),

@@ -37,6 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with ServerProcess(folder, key="secret", **environment) as found:
         for name in ("s", "t"):
             found.wait_for_status(name, "WORKING")
+        send(found, b"text", "text/plain", "x.txt")  # so that there is a folder to lead out of
         yield found
 
 

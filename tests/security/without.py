@@ -1,6 +1,6 @@
 """Takes each guard away and runs its test, which must fail: ``python -m tests.security.without``.
 
-With all guards in place the test must pass, which is tried before. It works on copies of the sources; ``--only WORD|WORD``
+With all guards in place the test must pass, which is tried before. It works on copies of the sources; ``--only A|B``
 tries the attacks with one of these words in them. Exits with 1 when a test passes without its guard.
 """
 
