@@ -122,8 +122,8 @@ class BrowserDriver(Driver):
                 self._sandbox = flags.can_sandbox() if wanted == "auto" else wanted == "on"
                 if not self._sandbox:
                     log.warning(
-                        "Chromium runs without its sandbox: a flaw in it would be one of this user's. Run the server as "
-                        "a user other than root, where users may make namespaces (WAXBILL_BROWSER_SANDBOX)."
+                        "Chromium runs without its sandbox: a flaw in it would be one of this user's. Run the server "
+                        "as a user other than root, where users may make namespaces (WAXBILL_BROWSER_SANDBOX)."
                     )
             if self._user_agent is None:
                 self._user_agent = self.settings.user_agent or flags.user_agent(browsers.version(self._binaries))
