@@ -48,7 +48,9 @@ class _Client:
             if status == 201:
                 self._result.sent += 1
                 self._result.media += media
-            elif status == 503:
+            elif status == 503 or (media and status == 0):
+                # A file that is not wanted is refused at its head; a client that goes on sending for long may see
+                # no more of that than a closed connection.
                 self._result.refused += 1
             else:
                 self._result.unexpected.append(f"{status} {text[:200]}")
