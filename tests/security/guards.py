@@ -314,6 +314,16 @@ GUARDS = [
     Guard("A small file with a picture of millions of pixels", "not unpacked",
           f"{_FILES}::test_a_picture_of_too_many_pixels_is_not_unpacked", "core/waxbill/media/convert.py",
           '"-max_pixels", str(4096 * 2304), ', ""),
+    # -- the browser
+    Guard("A flaw in Chromium", "its sandbox is on wherever it can be",
+          "browser/test_launch.py::test_the_sandbox_is_only_off_where_it_is_told_so",
+          "plugins/browser/waxbill_browser/flags.py", "    if not sandbox:\n", "    if True:\n"),
+    Guard("Somebody else at a browser's DevTools", "loopback only, random ports",
+          "browser/test_ports.py::test_devtools_and_driver_listen_on_loopback_at_random_ports",
+          "plugins/browser/waxbill_browser/flags.py", '    ("--disable-breakpad", ',
+          '    ("--remote-debugging-port=9222", "a known port"),\n    ("--disable-breakpad", '),
+
+    # -- secrets and other users
     Guard("Secrets in the log", "masked in every line", f"{_SECRETS}::test_the_log_and_the_listings_of_a_server_hide_them",
           "core/waxbill/cli.py", "MaskedLines(_JsonLines() if core.log_format == \"JSON\" else lines, Mask(settings.secrets()))",
           "lines"),
