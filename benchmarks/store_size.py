@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from waxbill.model import ids
-from waxbill.store import Store
+from waxbill.sqlite import SqliteStore
 from waxbill.testing import ServerProcess
 from waxbill_mock.account.messages import Message, Messages
 
@@ -38,7 +38,7 @@ def fill(folder: Path, size: int) -> None:
     """Makes the session with a server, then puts messages of the last month into its account."""
     with ServerProcess(folder, **SETTINGS) as server:
         server.wait_for_status("default", "WORKING")
-    store = Store(folder / "store" / "waxbill.sqlite3")
+    store = SqliteStore(folder / "store" / "waxbill.sqlite3")
     (account,) = store.read().execute("SELECT id FROM mock_account").fetchone()
     messages = Messages(account)
     now = time.time_ns() // 1_000_000

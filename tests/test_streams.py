@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from waxbill.delivery.outbox import Outbox
-from waxbill.store import Store
+from waxbill.sqlite import SqliteStore
 from waxbill.streams.connection import Connection
 from waxbill.streams.hub import Hub
 from waxbill.streams.sse import EventStream
@@ -179,7 +179,7 @@ def test_a_client_that_comes_back_gets_what_it_missed(server: ServerProcess) -> 
 
 
 def test_a_client_that_falls_behind_what_is_kept_is_told(tmp_path: Path) -> None:
-    store = Store(tmp_path / "waxbill.sqlite3")
+    store = SqliteStore(tmp_path / "waxbill.sqlite3")
     outbox, hub = Outbox(store), Hub(store, 3600)
     ours, theirs = socket.socketpair()
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import sqlite3
 import threading
 import time
 import traceback
@@ -61,7 +60,7 @@ from .model.server import WAHAEnvironment
 from .plugins import Plugins
 from .sessions import Sessions
 from .settings import SettingError, Settings, check_limits
-from .store import Store, folder_for
+from .store import Unstorable, folder_for, open_store
 from .streams.hub import Hub
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ class Server:
             log.warning("%s", warning)
             settings.move_store(folder)
         core = settings.core
-        self.store = Store(folder / "waxbill.sqlite3", full_sync=core.store_sync == "full")
+        self.store = open_store(settings, plugins)
         self.store.warning = warning
         self.files = Files(core, self.clock)
         self.outbox = Outbox(self.store)
@@ -266,10 +265,9 @@ class Server:
         }
 
     def _store_health(self) -> dict[str, Any]:
-        free = os.statvfs(self.store.path.parent)
+        free = os.statvfs(self.settings.core.store_dir)
         return {
-            "status": "up",
-            "path": str(self.store.path),
+            **self.store.health(),
             "free_mb": free.f_bavail * free.f_frsize // 1024 // 1024,
             **({"warning": self.store.warning} if self.store.warning else {}),
         }
@@ -322,7 +320,7 @@ class Server:
         core = self.settings.core
         try:
             self.outbox.prune(core.events_keep_seconds, core.events_keep)
-        except sqlite3.Error as error:
+        except self.store.errors as error:
             log.error("The journal of events could not be shortened: %s", error)
         self.clock.call_later(_PRUNE_SECONDS, self._prune)
 
@@ -425,13 +423,16 @@ def _unexpected(server: Server) -> Any:
     """What nobody expected: WAHA's 500 with the error's name, and the trace in the log only."""
 
     def answer(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
-        if isinstance(error, sqlite3.Error):
+        if isinstance(error, server.store.errors):
             log.error("The store failed on %s %s: %s", req.method, req.path, error)
             busy = Unavailable(f"The store can't be written now: {error}. Nothing was changed; try again.", 5)
             _answer_error(req, resp, busy, params)
             return
         if isinstance(error, OverflowError):  # more than the store's 64 bits
             _answer_error(req, resp, BadRequest("A number in the request is too large."), params)
+            return
+        if isinstance(error, Unstorable):
+            _answer_error(req, resp, BadRequest(str(error)), params)
             return
         if isinstance(error, EngineFailure):
             name = error.name

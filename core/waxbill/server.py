@@ -13,7 +13,6 @@ import logging
 import os
 import signal
 import socket
-import sqlite3
 import sys
 import threading
 import time
@@ -447,7 +446,7 @@ class Loop:
                         hand_over.take(channel.release())
                     else:
                         answered.append(channel)
-        except (sqlite3.Error, MemoryError) as error:
+        except (*self.server.store.errors, MemoryError) as error:
             log.error("The store could not keep %d requests: %s", len(answered), error or "out of memory")
             for channel in answered:
                 channel.retract()

@@ -232,6 +232,15 @@ class CoreSettings(msgspec.Struct, frozen=True):
     ] = False
 
     # -- what is kept
+    store: Annotated[
+        Secret,
+        Setting(
+            "WAXBILL_STORE",
+            "WHATSAPP_SESSIONS_POSTGRESQL_URL",
+            meaning="Where everything is kept: postgresql://user:password@host/database (with waxbill[postgres]), or"
+            " sqlite:PATH. Empty: a SQLite file in the store's folder.",
+        ),
+    ] = Secret("")
     store_dir: Annotated[
         Path, Setting("WAHA_LOCAL_STORE_BASE_DIR", meaning="Folder for the store and the sessions' files.")
     ] = Path(".waxbill")

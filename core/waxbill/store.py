@@ -1,10 +1,13 @@
-"""The store: one SQLite file with everything that must outlive the process. Services, drivers and plugins use it.
+"""The contract of a store: everything that must outlive the process is behind it.
 
-A write is on disk when its transaction ends: the write-ahead log keeps it through a kill of the process.
-``WAXBILL_STORE_SYNC=full`` also keeps it through a power cut, at the price of an fsync for every transaction.
+The core brings SQLite (``sqlite.py``); a plugin brings another by the hook ``waxbill_store``. All take the same SQL:
+what SQLite and PostgreSQL have in common, with ``?`` or ``:name`` for values, and these of SQLite's: ``INTEGER PRIMARY
+KEY [AUTOINCREMENT]`` as the first column of a table, for keys that are given out (read ``lastrowid``); ``WITHOUT
+ROWID``; ``INSERT OR IGNORE``; ``NOT INDEXED``; ``IN (SELECT value FROM json_each(?))`` for a list of texts. Truth is
+0 or 1, and written ``retired = 1``; text is compared byte by byte.
 
-Threads: each thread has a connection of its own; writers take turns by one lock, readers never wait. Nothing
-slow (network, media, sleeping) may happen inside ``write()``.
+Threads: a store may be used by every thread; writers of a process take turns. Nothing slow (network, media, sleeping)
+may happen inside ``write()``.
 
 Grouping: the server's loop answers all requests that arrived together inside one ``group()``, so that they share
 one commit; inside it each ``write()`` is a savepoint that fails alone. Answers leave after the commit.
@@ -12,33 +15,144 @@ one commit; inside it each ``write()`` is a savepoint that fails alone. Answers 
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
+import abc
 import os
-import sqlite3
 import stat
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from .settings import CoreSettings
+    from .plugins import Plugins
+    from .settings import CoreSettings, Settings
 
-# The log is copied into the file beside the writers when it has grown by this much ...
-_CHECKPOINT_BYTES = 4 * 1024 * 1024
-# ... and by a writer itself, who waits for the disk then, when that does not keep up.
-_LOG_BYTES = 32 * 1024 * 1024
-# How many transactions pass between two looks at the log's size.
-_LOOK_EVERY = 64
-
-#: A file up to this size is checked whole when it is opened (about 2 ms per MB).
-_CHECK_UP_TO_BYTES = 16 * 1024 * 1024
+#: For ``LIMIT`` where there is none.
+NO_LIMIT = 2**63 - 1
 
 
 class StoreError(Exception):
     """The store can't be used; the text says why and what to do."""
+
+
+class Unstorable(ValueError):
+    """A value that this store can't keep; the text says which kind."""
+
+
+class Rows(Protocol):
+    """What a statement found; iterated or fetched as tuples."""
+
+    @property
+    def rowcount(self) -> int: ...
+    @property
+    def lastrowid(self) -> int | None: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Database(Protocol):
+    """What ``read()`` and ``write()`` give; sqlite3's connections are such."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ..., /) -> Rows: ...
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> object: ...
+
+
+class Store(abc.ABC):
+    """A store that is open. Raises StoreError when it is made and can't be used, one of ``errors`` later on."""
+
+    #: What reading and writing may raise when the store fails: nothing was kept, and trying again may help.
+    errors: tuple[type[Exception], ...]
+    #: What the operator has to know about it, in words.
+    warning = ""
+    #: Whether other processes may write to it at the same time.
+    shared = False
+
+    @abc.abstractmethod
+    def read(self) -> Database:
+        """For reading; it sees what this thread wrote and what others committed."""
+
+    @abc.abstractmethod
+    def write(self) -> AbstractContextManager[Database]:
+        """A transaction: committed at the end of the block, undone when the block raises.
+
+        A ``write()`` inside another joins it. Never read from outside or wait for anything inside the block.
+
+        >>> with store.write() as db:
+        ...     db.execute("INSERT INTO note VALUES (?)", ("kept",))
+        """
+
+    @abc.abstractmethod
+    def group(self) -> AbstractContextManager[None]:
+        """All ``write()`` blocks inside share one commit at the end; each of them still fails alone.
+
+        Raises one of ``errors`` when the commit fails; then nothing of the group was kept.
+        """
+
+    @abc.abstractmethod
+    def after_commit(self, then: Callable[[], object]) -> None:
+        """Runs ``then`` in this thread once the open transaction is kept; at once when none is open."""
+
+    @abc.abstractmethod
+    def migrate(self, part: str, scripts: list[str]) -> None:
+        """Brings the tables of ``part`` up to ``len(scripts)``: each script runs once, in order, forward only.
+
+        Scripts are statements separated by ``;``, which none of their texts may have.
+        """
+
+    @abc.abstractmethod
+    def settled(self, table: str) -> int:
+        """The last key that a table has given out, and below which no row appears any more: whoever reads up to it
+        in order of keys misses nothing. 0 when there was none. For tables with AUTOINCREMENT."""
+
+    @abc.abstractmethod
+    def health(self) -> dict[str, Any]:
+        """Its part of /health: ``status`` is ``up`` or ``down``."""
+
+    def shrink(self) -> int:
+        """Lets go of what it keeps in memory and can read again; answers how many connections there are."""
+        return 0
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Closes every connection; call it when no other thread uses the store any more."""
+
+    # -- for stores that processes share; one that belongs to its process has nothing to do here
+
+    def claim(self, kind: str, key: int) -> bool:
+        """Takes something for this process alone, until ``release()`` or the end of the process; never waits.
+
+        False when another process has it. Taking it twice is once.
+        """
+        return True
+
+    def release(self, kind: str, key: int) -> None:  # noqa: B027
+        """Lets go of what was claimed."""
+
+    def announce(self) -> None:  # noqa: B027
+        """Tells the other processes, soon, that there is something new. Cheap; may be called for every event."""
+
+    def listen(self, heard: Callable[[], object]) -> None:  # noqa: B027
+        """Calls ``heard``, in a thread of the store's, when another process announced something, and every now and
+        then in case an announcement was lost."""
+
+    # -- for copies from store to store
+
+    @abc.abstractmethod
+    def parts(self) -> dict[str, list[str]]:
+        """The parts that were migrated and the scripts that made them."""
+
+    @abc.abstractmethod
+    def tables(self) -> dict[str, list[str]]:
+        """The tables of all parts with their columns, each after those that it refers to."""
+
+    @abc.abstractmethod
+    def dump(self, table: str, columns: list[str]) -> Iterator[tuple[Any, ...]]:
+        """All rows of a table."""
+
+    @abc.abstractmethod
+    def given_out(self, keys: dict[str, int] | None = None) -> dict[str, int]:
+        """The last key that each table with AUTOINCREMENT gave out; sets them when they are given."""
 
 
 def folder_for(core: CoreSettings) -> tuple[Path, str]:
@@ -73,281 +187,22 @@ def folder_for(core: CoreSettings) -> tuple[Path, str]:
     )
 
 
-class _Local(threading.local):
-    """What one thread knows: its connection, how deep it is in ``write()``, whether a group is open."""
+def open_store(settings: Settings, plugins: Plugins, url: str | None = None) -> Store:
+    """The store of the settings, or of a URL: ``postgresql://...``, ``sqlite:PATH``; empty for the one in the store's
+    folder. Raises StoreError."""
+    core = settings.core
+    url = str(core.store) if url is None else url
+    scheme = url.partition(":")[0]
+    if not url or scheme == "sqlite":
+        from .sqlite import SqliteStore
 
-    db: sqlite3.Connection | None = None
-    depth = 0
-    grouping = False
-    open = False
-
-    def __init__(self) -> None:
-        self.committed: list[Callable[[], object]] = []
-
-
-class _Write:
-    """The context manager behind ``Store.write``; a class, because a generator costs three times as much."""
-
-    __slots__ = ("_mark", "_store")
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._mark = 0
-
-    def __enter__(self) -> sqlite3.Connection:
-        local = self._store._local
-        db = local.db or self._store._connect()
-        if local.depth == 0:
-            if not local.open:
-                self._store._begin(db)
-                local.open = True
-            if local.grouping:
-                if not db.in_transaction:  # SQLite undid it all, as it does when the disk is full
-                    raise sqlite3.OperationalError("an earlier write of the same group failed")
-                db.execute("SAVEPOINT call")
-            self._mark = len(local.committed)
-        local.depth += 1
-        return db
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        local = self._store._local
-        local.depth -= 1
-        if local.depth:
-            return
-        db = local.db
-        assert db is not None
-        if local.grouping:
-            if kind is not None:
-                del local.committed[self._mark :]
-                if not db.in_transaction:
-                    return  # SQLite undid the whole group; its commit will say so
-                db.execute("ROLLBACK TO call")
-            db.execute("RELEASE call")
-        else:
-            self._store._end(commit=kind is None)
-
-
-class Store:
-    """A SQLite file (or, for tests, a folder's worth of one) opened for this process alone.
-
-    Raises StoreError when the file is damaged, can't be written or is in use by another process.
-    """
-
-    def __init__(self, path: Path, *, full_sync: bool = False) -> None:
-        self.path = path
-        #: What the operator has to know about it, in words.
-        self.warning = ""
-        self._full_sync = full_sync
-        self._local = _Local()
-        self._lock = threading.Lock()
-        self._connections: list[sqlite3.Connection] = []
-        self._checkpoints = _Checkpoints(self)
-        self._own = self._claim()
-        try:
-            self._open()
-        except sqlite3.Error as error:
-            self.close()
-            raise StoreError(
-                f"The store {path} can't be used: {error}. Restore it from a backup, or move it away to start empty."
-            ) from error
-
-    def _claim(self) -> IO[str]:
-        """Makes folder and file private to this user and takes the lock that keeps a second server out."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-            with contextlib.suppress(PermissionError):  # somebody else's file, that they let us write
-                # It may be there already, from before or from a backup; SQLite's other files follow it.
-                os.fchmod(file, 0o600)
-            os.close(file)
-            own = open(f"{self.path}.lock", "w", opener=lambda name, flags: os.open(name, flags, 0o600))  # noqa: SIM115
-        except OSError as error:
-            raise StoreError(
-                f"The store {self.path} can't be opened for writing: {error.strerror}. "
-                "Set WAHA_LOCAL_STORE_BASE_DIR to a folder that this user can write."
-            ) from error
-        try:
-            fcntl.flock(own, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            own.close()
-            raise StoreError(
-                f"The store {self.path} is in use by another waxbill. Stop that one, "
-                "or set WAHA_LOCAL_STORE_BASE_DIR to another folder."
-            ) from error
-        return own
-
-    def _open(self) -> None:
-        db = self._connect()
-        db.execute("PRAGMA journal_mode = WAL")
-        if self.path.stat().st_size <= _CHECK_UP_TO_BYTES:
-            (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise sqlite3.DatabaseError(f"it is damaged ({found})")
-        db.execute("CREATE TABLE IF NOT EXISTS part (name TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID")
-        with self.write() as writable:
-            writable.execute("INSERT INTO part VALUES ('store', 1) ON CONFLICT (name) DO NOTHING")
-
-    def _connect(self) -> sqlite3.Connection:
-        """This thread's connection, opened on first use. Autocommit: transactions are ours alone to begin."""
-        # check_same_thread is off only for close(), which runs when the other threads have ended.
-        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        db.execute(f"PRAGMA synchronous = {'FULL' if self._full_sync else 'NORMAL'}")
-        db.execute("PRAGMA cache_size = -1024")  # KiB; the kernel's page cache does the rest for free
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA busy_timeout = 5000")
-        db.execute("PRAGMA wal_autocheckpoint = 0")  # see _Checkpoints
-        self._local.db = db
-        self._connections.append(db)
-        return db
-
-    def _begin(self, db: sqlite3.Connection) -> None:
-        self._lock.acquire()
-        try:
-            db.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._lock.release()
-            raise
-
-    def _end(self, *, commit: bool) -> None:
-        """Ends the thread's transaction; what waited for the commit runs afterwards, outside it."""
-        local = self._local
-        db = local.db
-        assert db is not None
-        waiting, local.committed = local.committed, []
-        local.open = False
-        try:
-            if commit:
-                db.execute("COMMIT")
-        finally:
-            if db.in_transaction:  # not committed, or the commit failed (a full disk)
-                db.execute("ROLLBACK")
-            self._lock.release()
-        if commit:
-            self._checkpoints.committed(db)
-            for then in waiting:
-                then()
-
-    def read(self) -> sqlite3.Connection:
-        """This thread's connection for reading; it sees what this thread wrote and what others committed."""
-        return self._local.db or self._connect()
-
-    def write(self) -> _Write:
-        """A transaction: committed at the end of the block, undone when the block raises.
-
-        A ``write()`` inside another joins it. Never read from outside or wait for anything inside the block.
-
-        >>> with store.write() as db:
-        ...     db.execute("INSERT INTO note VALUES (?)", ("kept",))
-        """
-        return _Write(self)
-
-    @contextlib.contextmanager
-    def group(self) -> Iterator[None]:
-        """All ``write()`` blocks inside share one commit at the end; each of them still fails alone.
-
-        Raises sqlite3.Error when the commit fails; then nothing of the group was kept.
-        """
-        local = self._local
-        assert not local.grouping
-        assert not local.open
-        local.grouping = True
-        try:
-            yield
-        except BaseException:
-            local.grouping = False
-            if local.open:
-                self._end(commit=False)
-            raise
-        local.grouping = False
-        if local.open:
-            self._end(commit=True)
-
-    def after_commit(self, then: Callable[[], object]) -> None:
-        """Runs ``then`` in this thread once the open transaction is on disk; at once when none is open."""
-        if self._local.depth:
-            self._local.committed.append(then)
-        else:
-            then()
-
-    def migrate(self, part: str, scripts: list[str]) -> None:
-        """Brings the tables of ``part`` up to ``len(scripts)``: each script runs once, in order, forward only."""
-        with self.write() as db:
-            row = db.execute("SELECT version FROM part WHERE name = ?", (part,)).fetchone()
-            version = row[0] if row else 0
-            if version > len(scripts):
-                raise StoreError(
-                    f"The store {self.path} was written by a newer waxbill (its part '{part}' has version {version}, "
-                    f"this one knows {len(scripts)}). Upgrade, or use another store."
-                )
-            for script in scripts[version:]:
-                for statement in script.split(";"):
-                    if statement.strip():
-                        db.execute(statement)
-            db.execute(
-                "INSERT INTO part VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version",
-                (part, len(scripts)),
-            )
-
-    def shrink(self) -> int:
-        """Lets go of the pages that the connections keep in memory; answers how many connections there are."""
-        connections = list(self._connections)
-        for db in connections:
-            db.execute("PRAGMA shrink_memory")  # SQLite takes turns by itself: any thread may ask
-        return len(connections)
-
-    def close(self) -> None:
-        """Closes every connection; call it when no other thread uses the store any more."""
-        self._checkpoints.close()
-        for db in self._connections:
-            db.close()
-        self._connections.clear()
-        self._local = _Local()
-        self._own.close()
-
-
-class _Checkpoints:
-    """Copies the write-ahead log into the file. Left to SQLite, a writer would wait for the disk every 1000 pages:
-    the slowest percent of all requests. A thread does it instead, started by the first load that needs it."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._log = Path(f"{store.path}-wal")
-        self._count = 0
-        self._done_bytes = 0
-        self._wanted = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._closing = False
-
-    def committed(self, db: sqlite3.Connection) -> None:
-        """Called by a writer after each commit, outside the lock."""
-        self._count += 1
-        if self._count % _LOOK_EVERY:
-            return
-        size = self._log.stat().st_size
-        if size >= _LOG_BYTES:
-            with self._store._lock:
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._done_bytes = 0
-        elif size - self._done_bytes >= _CHECKPOINT_BYTES:
-            self._done_bytes = size
-            self._wanted.set()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
-                self._thread.start()
-
-    def _work(self) -> None:
-        db = self._store.read()
-        while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            if self._closing:
-                return
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-    def close(self) -> None:
-        self._closing = True
-        self._wanted.set()
-        if self._thread is not None:
-            self._thread.join()
+        path = Path(url.partition(":")[2]) if url else core.store_dir / "waxbill.sqlite3"
+        return SqliteStore(path, full_sync=core.store_sync == "full")
+    opener: Callable[[], Store] | None = plugins.first("waxbill_store", url=url, settings=settings)
+    if opener is None:
+        raise StoreError(
+            f"No installed plugin keeps a store at '{scheme}:' (WAXBILL_STORE). "
+            "For postgresql: URLs, install waxbill[postgres]."
+        )
+    core.store_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # the sessions' files are there
+    return opener()

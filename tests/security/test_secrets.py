@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from waxbill.masking import Mask, MaskedLines, mask_text
-from waxbill.store import Store
+from waxbill.sqlite import SqliteStore
 from waxbill.testing import ServerProcess
 
 from ..simulating import Simulator
@@ -104,7 +104,7 @@ def test_a_store_that_others_could_read_is_made_private(tmp_path: Path) -> None:
         path.parent.mkdir()
         path.write_bytes(b"")
         path.chmod(0o644)  # from a backup, perhaps
-        store = Store(path)
+        store = SqliteStore(path)
         with store.write() as db:
             db.execute("CREATE TABLE x (y)")
     finally:

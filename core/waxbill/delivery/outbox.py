@@ -164,7 +164,7 @@ class Outbox:
     @staticmethod
     def _forget_empty_lanes(db: Any) -> None:
         db.execute(
-            "DELETE FROM lane WHERE retired AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.lane = lane.id)"
+            "DELETE FROM lane WHERE retired = 1 AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.lane = lane.id)"
         )
 
     def put(self, event_id: str, event: str, session: str, body: bytes, lanes: tuple[int, ...]) -> None:
@@ -212,7 +212,7 @@ class Outbox:
                 [(attempt.delivery.lane, attempt.delivery.seq) for attempt in attempts],
             )
             self._log(db, attempts)
-            db.execute("UPDATE lane SET strikes = 0 WHERE id = ? AND strikes", (attempts[0].delivery.lane,))
+            db.execute("UPDATE lane SET strikes = 0 WHERE id = ? AND strikes > 0", (attempts[0].delivery.lane,))
         self.delivered += len(attempts)
 
     @staticmethod
@@ -308,10 +308,10 @@ class Outbox:
         if state in (None, "done"):
             parts.append(
                 "SELECT e.seq, e.id, e.name, e.session, a.lane, l.url, 'done', e.at, a.n, NULL FROM attempt a"
-                " JOIN event e ON e.seq = a.event LEFT JOIN lane l ON l.id = a.lane WHERE a.ok"
+                " JOIN event e ON e.seq = a.event LEFT JOIN lane l ON l.id = a.lane WHERE a.ok = 1"
             )
         rows = self._store.read().execute(
-            f"SELECT * FROM ({' UNION ALL '.join(parts)}) WHERE (:session IS NULL OR session = :session)"  # noqa: S608
+            f"SELECT * FROM ({' UNION ALL '.join(parts)}) AS found WHERE (:session IS NULL OR session = :session)"  # noqa: S608
             " AND (:id IS NULL OR id = :id) ORDER BY seq DESC, lane LIMIT :limit OFFSET :offset",
             {"session": session, "id": event_id, "limit": limit, "offset": offset},
         )
@@ -344,7 +344,7 @@ class Outbox:
         dead_only: bool = False,
     ) -> int:
         """Puts events of the journal in line again, for the webhooks that take them now; says how many deliveries."""
-        conditions, parameters = ["1"], dict[str, Any]()
+        conditions, parameters = ["1 = 1"], dict[str, Any]()
         if session is not None:
             conditions.append("e.session = :session")
             parameters["session"] = session
@@ -361,7 +361,8 @@ class Outbox:
         with self._store.write() as db:
             if dead_only:
                 chosen = db.execute(
-                    f"SELECT d.lane, d.event FROM delivery d JOIN event e ON e.seq = d.event WHERE d.dead AND {where}",  # noqa: S608
+                    "SELECT d.lane, d.event FROM delivery d JOIN event e ON e.seq = d.event"  # noqa: S608
+                    f" WHERE d.dead = 1 AND {where}",
                     parameters,
                 ).fetchall()
             else:
@@ -380,7 +381,7 @@ class Outbox:
     def _takers(db: Any) -> dict[tuple[str, str], list[int]]:
         """The lanes in use that take an event, by session and event."""
         found: dict[tuple[str, str], list[int]] = {}
-        for lane, session, webhook in db.execute("SELECT id, session, webhook FROM lane WHERE NOT retired"):
+        for lane, session, webhook in db.execute("SELECT id, session, webhook FROM lane WHERE retired = 0"):
             for event in select(msgspec.json.decode(webhook, type=WebhookConfig).events)[0]:
                 found.setdefault((session, event), []).append(lane)
         return found

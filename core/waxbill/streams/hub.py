@@ -100,7 +100,8 @@ class Hub:
         with self._store.write() as db:
             db.executemany(
                 "INSERT INTO stream_interest VALUES (?, ?, ?) ON CONFLICT (session, event)"
-                " DO UPDATE SET until_seconds = max(until_seconds, excluded.until_seconds)",
+                " DO UPDATE SET until_seconds = excluded.until_seconds"
+                " WHERE stream_interest.until_seconds < excluded.until_seconds",
                 [(connection.session, event, int(until)) for event in connection.events],
             )
         known = dict(self._interest.get(connection.session, {}))
@@ -129,8 +130,7 @@ class Hub:
         self._leave(poll)
 
     def _last_seq(self) -> int:
-        row = self._store.read().execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchone()
-        return row[0] if row else 0
+        return self._store.settled("event")
 
     def _admit(self, poll: select.epoll) -> None:
         while self._new:

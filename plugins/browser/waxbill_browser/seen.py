@@ -6,8 +6,9 @@ meanwhile is read from WhatsApp's own history and told, unless it is noted here.
 
 from __future__ import annotations
 
-import sqlite3
 import time
+
+from waxbill.store import Database
 
 SCHEMA = [
     """
@@ -31,47 +32,48 @@ class Seen:
     def __init__(self, session: str) -> None:
         self._session = session
 
-    def paired(self, db: sqlite3.Connection) -> int | None:
+    def paired(self, db: Database) -> int | None:
         """When the account was paired, in Unix seconds; None before that."""
         row = db.execute("SELECT paired_at FROM browser_session WHERE session = ?", (self._session,)).fetchone()
         return None if row is None else int(row[0])
 
-    def pair(self, db: sqlite3.Connection) -> None:
+    def pair(self, db: Database) -> None:
         db.execute(
             "INSERT INTO browser_session VALUES (?, ?) ON CONFLICT DO NOTHING", (self._session, int(time.time()))
         )
 
-    def tell(self, db: sqlite3.Connection, key: str, at: int, *, ours: bool) -> bool:
+    def tell(self, db: Database, key: str, at: int, *, ours: bool) -> bool:
         """Notes that a message is told now; False when it was told before."""
         changed = db.execute(
             "INSERT INTO browser_message VALUES (?, ?, ?, 1, ?)"
-            " ON CONFLICT DO UPDATE SET told = 1, ours = ours | excluded.ours WHERE told = 0",
+            " ON CONFLICT (session, key) DO UPDATE SET told = 1, ours = browser_message.ours | excluded.ours"
+            " WHERE browser_message.told = 0",
             (self._session, key, at, ours),
         )
         return changed.rowcount > 0
 
-    def told(self, db: sqlite3.Connection, key: str) -> bool:
+    def told(self, db: Database, key: str) -> bool:
         """Whether a message was told."""
         row = db.execute(
             "SELECT told FROM browser_message WHERE session = ? AND key = ?", (self._session, key)
         ).fetchone()
         return bool(row and row[0])
 
-    def sent(self, db: sqlite3.Connection, key: str, at: int) -> None:
+    def sent(self, db: Database, key: str, at: int) -> None:
         """Notes that this server sent a message."""
         db.execute(
-            "INSERT INTO browser_message VALUES (?, ?, ?, 0, 1) ON CONFLICT DO UPDATE SET ours = 1",
+            "INSERT INTO browser_message VALUES (?, ?, ?, 0, 1) ON CONFLICT (session, key) DO UPDATE SET ours = 1",
             (self._session, key, at),
         )
 
-    def ours(self, db: sqlite3.Connection, key: str) -> bool:
+    def ours(self, db: Database, key: str) -> bool:
         """Whether this server sent a message."""
         row = db.execute(
             "SELECT ours FROM browser_message WHERE session = ? AND key = ?", (self._session, key)
         ).fetchone()
         return bool(row and row[0])
 
-    def since(self, db: sqlite3.Connection) -> int | None:
+    def since(self, db: Database) -> int | None:
         """From when on messages may have been missed, in Unix seconds; None for an account that is not paired."""
         paired = self.paired(db)
         if paired is None:
@@ -81,13 +83,13 @@ class Seen:
         ).fetchone()
         return max(paired, (newest or paired) - LATE_SECONDS)
 
-    def prune(self, db: sqlite3.Connection) -> None:
+    def prune(self, db: Database) -> None:
         """Forgets what is too old to matter."""
         db.execute(
             "DELETE FROM browser_message WHERE session = ? AND at < ?", (self._session, int(time.time()) - KEPT_SECONDS)
         )
 
-    def forget(self, db: sqlite3.Connection) -> None:
+    def forget(self, db: Database) -> None:
         """Forgets everything: the account is not paired any more."""
         db.execute("DELETE FROM browser_message WHERE session = ?", (self._session,))
         db.execute("DELETE FROM browser_session WHERE session = ?", (self._session,))

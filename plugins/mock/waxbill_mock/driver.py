@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from waxbill import Account, Driver, SessionHost, operations
 from waxbill.clock import Clock
 from waxbill.settings import Settings
-from waxbill.store import Store
+from waxbill.store import Database, Store
 
 from .account.identity import identity
 from .account.messages import Message, Messages
@@ -133,12 +132,11 @@ class MockDriver(Driver):
             db.execute("DELETE FROM mock_account WHERE session = ?", (session,))
             self.settle_cursors(db)
 
-    def settle_cursors(self, db: sqlite3.Connection) -> None:
+    def settle_cursors(self, db: Database) -> None:
         """After messages were removed: new ones may get their row ids, and no account may take those for old."""
         last = Messages.last_id(db)
-        db.execute(
-            "UPDATE mock_account SET device_upto = min(device_upto, ?1), read_upto = min(read_upto, ?1)", (last,)
-        )
+        for cursor in ("device_upto", "read_upto"):
+            db.execute(f"UPDATE mock_account SET {cursor} = ? WHERE {cursor} > ?", (last, last))  # noqa: S608
         for account in self._peers.values():
             account.me.device_upto = min(account.me.device_upto, last)
             account.me.read_upto = min(account.me.read_upto, last)

@@ -4,13 +4,13 @@ acknowledged. Kept in the store, one row a session; the types are those of the c
 from __future__ import annotations
 
 import re
-import sqlite3
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from waxbill.model.errors import ValidationFailed
 from waxbill.model.wire import Count, Request
+from waxbill.store import Database
 
 from .operations.base import BY_HAND
 from .settings import MockSettings
@@ -115,17 +115,20 @@ class Rules(msgspec.Struct):
     acks: Acks = msgspec.field(default_factory=Acks)
 
 
-def load(db: sqlite3.Connection, session: str) -> Rules:
+def load(db: Database, session: str) -> Rules:
     """The rules of a session; those of one that has none let everything go well."""
     row = db.execute("SELECT value FROM mock_rules WHERE session = ?", (session,)).fetchone()
     return Rules() if row is None else msgspec.json.decode(row[0], type=Rules)
 
 
-def save(db: sqlite3.Connection, session: str, rules: Rules) -> None:
+def save(db: Database, session: str, rules: Rules) -> None:
     if rules == Rules():
         db.execute("DELETE FROM mock_rules WHERE session = ?", (session,))
     else:
-        db.execute("INSERT OR REPLACE INTO mock_rules VALUES (?, ?)", (session, msgspec.json.encode(rules)))
+        db.execute(
+            "INSERT INTO mock_rules VALUES (?, ?) ON CONFLICT (session) DO UPDATE SET value = excluded.value",
+            (session, msgspec.json.encode(rules)),
+        )
 
 
 def check_reply(reply: Reply) -> None:

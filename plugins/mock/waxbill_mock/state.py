@@ -17,6 +17,8 @@ import msgspec
 
 from waxbill.media.files import remove_tree
 from waxbill.model.errors import NotFound, Unprocessable
+from waxbill.sqlite import SqliteStore
+from waxbill.store import Database
 
 from .driver import MockAccount, MockDriver
 
@@ -85,6 +87,7 @@ class States:
 
     def keep(self, name: str, sessions: list[str]) -> Kept:
         """Keeps the state of sessions under a name, in place of what was kept under it before."""
+        self._path()
         others = {kept.name for kept in self.all()} - {name}
         if len(others) >= MOST_KEPT:
             raise Unprocessable(f"{MOST_KEPT} snapshots are kept; delete one first.")
@@ -112,12 +115,19 @@ class States:
             remove_tree(half)
         return kept
 
+    def _path(self) -> Path:
+        """The file that rows are copied from and to; raises Unprocessable where the store is another one."""
+        store = self._server.store
+        if not isinstance(store, SqliteStore):
+            raise Unprocessable("Snapshots are SQLite files and need a server whose store is one: unset WAXBILL_STORE.")
+        return store.path
+
     def _copy_rows(self, path: Path, sessions: list[str]) -> int:
         """Writes the rows of the sessions to a file of their own; answers how many messages they have."""
         marks = ", ".join("?" * len(sessions))
         accounts = f"SELECT id FROM live.mock_account WHERE session IN ({marks})"  # noqa: S608
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
-            db.execute("ATTACH ? AS live", (str(self._server.store.path),))
+            db.execute("ATTACH ? AS live", (str(self._path()),))
             db.execute("BEGIN")
             for table in ("mock_account", "mock_rules"):
                 rows = f"SELECT * FROM live.{table} WHERE session IN ({marks})"  # noqa: S608
@@ -137,6 +147,7 @@ class States:
     def restore(self, name: str, sessions: list[str] | None) -> list[str]:
         """Brings sessions back to a kept state (all of it, with its time and seed, where none are named); answers those
         that are back. Sessions that are there no more are left out."""
+        self._path()
         kept = self.get(name)
         back = [each for each in kept.sessions if self._is_there(each) and (sessions is None or each in sessions)]
         db = self._server.store.read()
@@ -198,11 +209,11 @@ class States:
         return self._server.sessions.folder_of(session) / "media"
 
 
-def _empty(db: sqlite3.Connection, account: int, session: str) -> None:
+def _empty(db: Database, account: int, session: str) -> None:
     db.execute("UPDATE mock_account SET about = '', picture = NULL WHERE id = ?", (account,))
 
 
-def _bring_back(db: sqlite3.Connection, account: int, session: str) -> None:
+def _bring_back(db: Database, account: int, session: str) -> None:
     """Copies the rows of a session from the attached state. Its messages get row ids beyond all others."""
     row = db.execute("SELECT id FROM kept.mock_account WHERE session = ?", (session,)).fetchone()
     if row is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import msgspec
+
+from waxbill.store import Database
 
 from ..world import World
 
@@ -75,7 +76,7 @@ class Channels:
         self.account = account
         self._world = world
 
-    def all(self, db: sqlite3.Connection, role: str | None = None) -> list[Channel]:
+    def all(self, db: Database, role: str | None = None) -> list[Channel]:
         condition = " AND role = ?" if role else ""
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM mock_channel WHERE account = ? AND role != 'GUEST'{condition} ORDER BY id",  # noqa: S608
@@ -83,7 +84,7 @@ class Channels:
         )
         return [_channel(row) for row in rows]
 
-    def get(self, db: sqlite3.Connection, name: str) -> Channel | None:
+    def get(self, db: Database, name: str) -> Channel | None:
         """A channel by id or invite code: one of the account's, else one of the directory."""
         column = "id" if "@" in name else "invite"
         row = db.execute(
@@ -94,7 +95,7 @@ class Channels:
             return _channel(row)
         return next((channel for channel in directory() if name in (channel.id, channel.invite)), None)
 
-    def create(self, db: sqlite3.Connection, name: str, description: str, picture: str | None) -> Channel:
+    def create(self, db: Database, name: str, description: str, picture: str | None) -> Channel:
         random = int.from_bytes(self._world.random(6), "big") % 10**12
         made = Channel(
             id=f"120363{random:012d}@newsletter",
@@ -107,15 +108,17 @@ class Channels:
         self.put(db, made)
         return made
 
-    def put(self, db: sqlite3.Connection, channel: Channel) -> None:
+    def put(self, db: Database, channel: Channel) -> None:
         """Keeps a channel as it is now."""
         values: tuple[Any, ...] = msgspec.structs.astuple(channel)
+        changes = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", "))
         db.execute(
-            f"INSERT OR REPLACE INTO mock_channel (account, {_COLUMNS}) VALUES (?{', ?' * len(values)})",  # noqa: S608
+            f"INSERT INTO mock_channel (account, {_COLUMNS}) VALUES (?{', ?' * len(values)})"  # noqa: S608
+            f" ON CONFLICT (account, id) DO UPDATE SET {changes}",
             (self.account, *values),
         )
 
-    def delete(self, db: sqlite3.Connection, channel: str) -> None:
+    def delete(self, db: Database, channel: str) -> None:
         db.execute("DELETE FROM mock_channel WHERE account = ? AND id = ?", (self.account, channel))
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import msgspec
 
-_ORDERS = {"conversationTimestamp": "at_ms", "messageTimestamp": "at_ms", "id": "id", "name": "name COLLATE NOCASE"}
+from waxbill.store import NO_LIMIT, Database
+
+_ORDERS = {
+    "conversationTimestamp": "at_ms",
+    "messageTimestamp": "at_ms",
+    "id": "id",
+    "name": "lower(coalesce(name, ''))",
+}
 
 
 class Chat(msgspec.Struct):
@@ -31,7 +37,7 @@ class Chats:
 
     def all(
         self,
-        db: sqlite3.Connection,
+        db: Database,
         *,
         chats: list[str] | None = None,
         sort: str = "conversationTimestamp",
@@ -50,14 +56,14 @@ class Chats:
             "SELECT id, name, last, at_ms, unread, archived, pinned, muted_until_ms FROM mock_chat"  # noqa: S608
             f" WHERE account = ?{condition} ORDER BY {_ORDERS[sort]} {direction}, last {direction}, id {direction}"
             " LIMIT ? OFFSET ?",
-            (*parameters, -1 if limit is None else limit, offset),
+            (*parameters, NO_LIMIT if limit is None else limit, offset),
         )
         return [_chat(row) for row in rows]
 
-    def get(self, db: sqlite3.Connection, chat: str) -> Chat | None:
+    def get(self, db: Database, chat: str) -> Chat | None:
         return next(iter(self.all(db, chats=[chat])), None)
 
-    def set(self, db: sqlite3.Connection, chat: str, **values: Any) -> bool:
+    def set(self, db: Database, chat: str, **values: Any) -> bool:
         """Sets columns of a chat; False when there is no such chat."""
         columns = ", ".join(f"{name} = ?" for name in values)
         changed = db.execute(
@@ -66,15 +72,16 @@ class Chats:
         )
         return changed.rowcount > 0
 
-    def touch(self, db: sqlite3.Connection, chat: str, name: str | None, at_ms: int) -> None:
+    def touch(self, db: Database, chat: str, name: str | None, at_ms: int) -> None:
         """Makes a chat that has no message yet, such as that of a new group, or moves it to the top."""
         db.execute(
             "INSERT INTO mock_chat (account, id, name, last, at_ms) VALUES (?, ?, ?, 0, ?)"
-            " ON CONFLICT (account, id) DO UPDATE SET name = coalesce(excluded.name, name), at_ms = excluded.at_ms",
+            " ON CONFLICT (account, id) DO UPDATE SET name = coalesce(excluded.name, mock_chat.name),"
+            " at_ms = excluded.at_ms",
             (self.account, chat, name, at_ms),
         )
 
-    def clear(self, db: sqlite3.Connection, chat: str) -> bool:
+    def clear(self, db: Database, chat: str) -> bool:
         """Deletes all messages of a chat; False when there is no such chat."""
         for table in ("mock_reaction", "mock_vote"):
             db.execute(
@@ -85,7 +92,7 @@ class Chats:
         db.execute("DELETE FROM mock_message WHERE account = ? AND chat = ?", (self.account, chat))
         return self.set(db, chat, last=0, unread=0)
 
-    def delete(self, db: sqlite3.Connection, chat: str) -> bool:
+    def delete(self, db: Database, chat: str) -> bool:
         """Deletes a chat with its messages; False when there is none."""
         found = self.clear(db, chat)
         db.execute("DELETE FROM mock_chat WHERE account = ? AND id = ?", (self.account, chat))

@@ -6,10 +6,11 @@ that begin with 000 are not on WhatsApp.
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import msgspec
+
+from waxbill.store import NO_LIMIT, Database
 
 from .identity import person
 
@@ -41,22 +42,20 @@ class Contacts:
         """Whether a number, in digits, is on WhatsApp."""
         return not phone.startswith("000")
 
-    def get(self, db: sqlite3.Connection, contact: str) -> Contact | None:
+    def get(self, db: Database, contact: str) -> Contact | None:
         """A contact by either of its ids; None for somebody who is not known."""
         row = db.execute(f"{_SELECT} AND id = ?", (self.account, person(contact))).fetchone()
         return None if row is None else _contact(row)
 
-    def all(
-        self, db: sqlite3.Connection, *, by_name: bool, descending: bool, limit: int | None, offset: int
-    ) -> list[Contact]:
-        order = "coalesce(name, push_name, '') COLLATE NOCASE" if by_name else "id"
+    def all(self, db: Database, *, by_name: bool, descending: bool, limit: int | None, offset: int) -> list[Contact]:
+        order = "lower(coalesce(name, push_name, ''))" if by_name else "id"
         rows = db.execute(
             f"{_SELECT} ORDER BY {order} {'DESC' if descending else 'ASC'}, id LIMIT ? OFFSET ?",
-            (self.account, -1 if limit is None else limit, offset),
+            (self.account, NO_LIMIT if limit is None else limit, offset),
         )
         return [_contact(row) for row in rows]
 
-    def set(self, db: sqlite3.Connection, contact: str, **values: Any) -> None:
+    def set(self, db: Database, contact: str, **values: Any) -> None:
         """Sets columns of a contact, which becomes known if it was not."""
         columns = ", ".join(values)
         db.execute(
@@ -65,7 +64,7 @@ class Contacts:
             (self.account, person(contact), *values.values()),
         )
 
-    def count(self, db: sqlite3.Connection) -> int:
+    def count(self, db: Database) -> int:
         (found,) = db.execute("SELECT count(*) FROM mock_contact WHERE account = ?", (self.account,)).fetchone()
         return int(found)
 

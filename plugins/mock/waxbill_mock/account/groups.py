@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import sqlite3
 from typing import Any
 
 import msgspec
+
+from waxbill.store import NO_LIMIT, Database
 
 from ..world import World
 
@@ -78,7 +79,7 @@ class Groups:
 
     # -- reading
 
-    def get(self, db: sqlite3.Connection, group: str) -> Group:
+    def get(self, db: Database, group: str) -> Group:
         """A group with its members; raises Refused when the account knows none of that id."""
         row = db.execute(
             f"SELECT {_COLUMNS} FROM mock_group WHERE account = ? AND id = ?",  # noqa: S608
@@ -92,7 +93,7 @@ class Groups:
 
     def all(
         self,
-        db: sqlite3.Connection,
+        db: Database,
         *,
         by_subject: bool = False,
         descending: bool = False,
@@ -100,31 +101,31 @@ class Groups:
         offset: int = 0,
     ) -> list[Group]:
         """The groups that the account is a member of, with their members."""
-        order = "subject COLLATE NOCASE" if by_subject else "id"
+        order = "lower(subject)" if by_subject else "id"
         rows = db.execute(
             f"SELECT {_COLUMNS} FROM mock_group g WHERE account = ? AND EXISTS (SELECT 1 FROM mock_member m"  # noqa: S608
             " WHERE m.account = g.account AND m.grp = g.id AND m.id = ?)"
             f" ORDER BY {order} {'DESC' if descending else 'ASC'} LIMIT ? OFFSET ?",
-            (self.account, self.own, -1 if limit is None else limit, offset),
+            (self.account, self.own, NO_LIMIT if limit is None else limit, offset),
         ).fetchall()
         found = [_group(row) for row in rows]
         for group in found:
             group.members = self.members(db, group.id)
         return found
 
-    def count(self, db: sqlite3.Connection) -> int:
+    def count(self, db: Database) -> int:
         (found,) = db.execute(
             "SELECT count(*) FROM mock_member WHERE account = ? AND id = ?", (self.account, self.own)
         ).fetchone()
         return int(found)
 
-    def members(self, db: sqlite3.Connection, group: str) -> list[Member]:
+    def members(self, db: Database, group: str) -> list[Member]:
         rows = db.execute(
             "SELECT id, role FROM mock_member WHERE account = ? AND grp = ? ORDER BY n, id", (self.account, group)
         )
         return [Member(*row) for row in rows]
 
-    def role(self, db: sqlite3.Connection, group: str, who: str | None = None) -> str | None:
+    def role(self, db: Database, group: str, who: str | None = None) -> str | None:
         """The role of somebody (of the account itself) in a group; None for no member."""
         row = db.execute(
             "SELECT role FROM mock_member WHERE account = ? AND grp = ? AND id = ?",
@@ -132,7 +133,7 @@ class Groups:
         ).fetchone()
         return None if row is None else str(row[0])
 
-    def by_invite(self, db: sqlite3.Connection, code: str) -> Group:
+    def by_invite(self, db: Database, code: str) -> Group:
         """The group of an invite code; raises Refused for one that is worth nothing."""
         row = db.execute("SELECT id FROM mock_group WHERE account = ? AND invite = ?", (self.account, code)).fetchone()
         if row is None:
@@ -141,7 +142,7 @@ class Groups:
 
     # -- who may do what
 
-    def check_member(self, db: sqlite3.Connection, group: str) -> str:
+    def check_member(self, db: Database, group: str) -> str:
         """The account's role; raises Refused when it is no member."""
         role = self.role(db, group)
         if role is None:
@@ -149,11 +150,11 @@ class Groups:
             raise Refused("forbidden", f"This account is not a member of {group} (any more).")
         return role
 
-    def check_admin(self, db: sqlite3.Connection, group: str) -> None:
+    def check_admin(self, db: Database, group: str) -> None:
         if self.check_member(db, group) not in ADMINS:
             raise Refused("forbidden", f"Only admins of {group} may do that, and this account is none.")
 
-    def check_may_write(self, db: sqlite3.Connection, group: str) -> None:
+    def check_may_write(self, db: Database, group: str) -> None:
         """Raises Refused where this account can't write. A group that it knows nothing of takes the message: tests
         write to ids of their own, and WhatsApp says no only later."""
         row = db.execute(
@@ -164,14 +165,14 @@ class Groups:
         if self.check_member(db, group) not in ADMINS and row[0]:
             raise Refused("forbidden", f"Only admins may write to {group}, and this account is none.")
 
-    def check_info(self, db: sqlite3.Connection, group: str) -> Group:
+    def check_info(self, db: Database, group: str) -> Group:
         """The group, when this account may change its name, description and picture."""
         role, found = self.check_member(db, group), self.get(db, group)
         if found.info_admins_only and role not in ADMINS:
             raise Refused("forbidden", f"Only admins may change the info of {group}, and this account is none.")
         return found
 
-    def known(self, db: sqlite3.Connection, group: str) -> bool:
+    def known(self, db: Database, group: str) -> bool:
         row = db.execute("SELECT 1 FROM mock_group WHERE account = ? AND id = ?", (self.account, group)).fetchone()
         return row is not None
 
@@ -179,7 +180,7 @@ class Groups:
 
     def create(
         self,
-        db: sqlite3.Connection,
+        db: Database,
         subject: str,
         members: list[str],
         owner: str | None = None,
@@ -200,14 +201,14 @@ class Groups:
                 self._put(db, group, member, "participant")
         return self.get(db, group)
 
-    def set(self, db: sqlite3.Connection, group: str, **values: Any) -> None:
+    def set(self, db: Database, group: str, **values: Any) -> None:
         columns = ", ".join(f"{name} = ?" for name in values)
         db.execute(
             f"UPDATE mock_group SET {columns} WHERE account = ? AND id = ?",  # noqa: S608
             (*values.values(), self.account, group),
         )
 
-    def add(self, db: sqlite3.Connection, group: str, members: list[str]) -> dict[str, int]:
+    def add(self, db: Database, group: str, members: list[str]) -> dict[str, int]:
         """Adds members; says for each what became of it, as WhatsApp's code."""
         present = {member.id for member in self.members(db, group)}
         result = {}
@@ -224,7 +225,7 @@ class Groups:
                 result[member] = OK
         return result
 
-    def remove(self, db: sqlite3.Connection, group: str, members: list[str]) -> dict[str, int]:
+    def remove(self, db: Database, group: str, members: list[str]) -> dict[str, int]:
         result = {}
         for member in members:
             gone = db.execute(
@@ -233,7 +234,7 @@ class Groups:
             result[member] = OK if gone.rowcount else NO_MEMBER
         return result
 
-    def set_role(self, db: sqlite3.Connection, group: str, members: list[str], role: str) -> dict[str, int]:
+    def set_role(self, db: Database, group: str, members: list[str], role: str) -> dict[str, int]:
         result = {}
         for member in members:
             changed = db.execute(
@@ -243,10 +244,10 @@ class Groups:
             result[member] = OK if changed.rowcount else NO_MEMBER
         return result
 
-    def delete(self, db: sqlite3.Connection, group: str) -> None:
+    def delete(self, db: Database, group: str) -> None:
         db.execute("DELETE FROM mock_group WHERE account = ? AND id = ?", (self.account, group))
 
-    def _put(self, db: sqlite3.Connection, group: str, member: str, role: str) -> None:
+    def _put(self, db: Database, group: str, member: str, role: str) -> None:
         db.execute(
             "INSERT INTO mock_member SELECT ?, ?, ?, ?, coalesce(max(n), 0) + 1 FROM mock_member"
             " WHERE account = ? AND grp = ?",
@@ -262,22 +263,23 @@ class Groups:
 
     # -- people who ask to be let in
 
-    def join_requests(self, db: sqlite3.Connection, group: str) -> list[JoinRequest]:
+    def join_requests(self, db: Database, group: str) -> list[JoinRequest]:
         rows = db.execute(
             "SELECT id, added_by, at, method FROM mock_join_request WHERE account = ? AND grp = ? ORDER BY at, id",
             (self.account, group),
         )
         return [JoinRequest(*row) for row in rows]
 
-    def ask(self, db: sqlite3.Connection, group: str, who: str, *, added_by: str | None = None) -> None:
+    def ask(self, db: Database, group: str, who: str, *, added_by: str | None = None) -> None:
         """Somebody asks to be let in, or a member that is no admin wants to bring them."""
         method = "non_admin_add" if added_by else "invite_link"
         db.execute(
-            "INSERT OR REPLACE INTO mock_join_request VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO mock_join_request VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account, grp, id)"
+            " DO UPDATE SET added_by = excluded.added_by, at = excluded.at, method = excluded.method",
             (self.account, group, who, added_by or who, self._world.now_ms() // 1000, method),
         )
 
-    def turn_down(self, db: sqlite3.Connection, group: str, who: str) -> bool:
+    def turn_down(self, db: Database, group: str, who: str) -> bool:
         gone = db.execute(
             "DELETE FROM mock_join_request WHERE account = ? AND grp = ? AND id = ?", (self.account, group, who)
         )

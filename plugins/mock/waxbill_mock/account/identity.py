@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import zlib
 
 import msgspec
+
+from waxbill.store import Database
 
 
 class Identity(msgspec.Struct):
@@ -51,7 +52,7 @@ def person(text: str) -> str:
     return f"{phone}@c.us" if phone else text
 
 
-def identity(db: sqlite3.Connection, session: str) -> Identity:
+def identity(db: Database, session: str) -> Identity:
     """The account of a session, made when there is none. A name always has the same number: tests can rely on it."""
     select = (
         "SELECT id, session, phone, lid, push_name, about, picture, paired, listening, device_upto, read_upto"

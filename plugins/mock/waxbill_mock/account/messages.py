@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+
+from waxbill.store import NO_LIMIT, Database
 
 from .content import Content, decode, encode
 from .reactions import Reaction
@@ -20,8 +21,8 @@ _COLUMNS = (
 )
 # What was sent is acknowledged by the passing of time, unless it is further already: nothing is written for it.
 _ACK = (
-    "CASE WHEN from_me = 0 THEN ack WHEN at_ms <= :read_before THEN max(ack, 3)"
-    " WHEN at_ms <= :device_before THEN max(ack, 2) ELSE ack END"
+    "CASE WHEN from_me = 0 OR ack >= 3 THEN ack WHEN at_ms <= :read_before THEN 3"
+    " WHEN at_ms <= :device_before THEN 2 ELSE ack END"
 )
 _FROM = f"SELECT {_COLUMNS.format(ack=_ACK)} FROM mock_message"  # noqa: S608
 _SELECT = f"{_FROM} WHERE account = :account"
@@ -85,7 +86,7 @@ class Messages:
             **more,
         }
 
-    def add(self, db: sqlite3.Connection, message: Message) -> Message:
+    def add(self, db: Database, message: Message) -> Message:
         """Keeps a new message, moves its chat to the top and counts it as unread if it came in."""
         message.id = (
             db.execute(
@@ -114,16 +115,17 @@ class Messages:
         db.execute(
             "INSERT INTO mock_chat (account, id, name, last, at_ms, unread) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (account, id) DO UPDATE SET last = excluded.last, at_ms = excluded.at_ms,"
-            " unread = max(0, unread) + excluded.unread, name = coalesce(excluded.name, name)",
+            " unread = CASE WHEN mock_chat.unread > 0 THEN mock_chat.unread ELSE 0 END + excluded.unread,"
+            " name = coalesce(excluded.name, mock_chat.name)",
             (self.account, message.chat, chat_name, message.id, message.at_ms, unread),
         )
         return message
 
-    def get(self, db: sqlite3.Connection, key: str, now_ms: int) -> Message | None:
+    def get(self, db: Database, key: str, now_ms: int) -> Message | None:
         row = db.execute(f"{_SELECT} AND key = :key", self._parameters(now_ms, key=key)).fetchone()
         return None if row is None else _message(row)
 
-    def page(self, db: sqlite3.Connection, page: Page, now_ms: int) -> list[Message]:
+    def page(self, db: Database, page: Page, now_ms: int) -> list[Message]:
         where, parameters = "", self._parameters(now_ms)
         for name, condition in (
             ("chat", "chat = :chat"),
@@ -137,13 +139,13 @@ class Messages:
                 where += f" AND {condition}"
                 parameters[name] = value
         order = "DESC" if page.newest_first else "ASC"
-        parameters |= {"limit": -1 if page.limit is None else page.limit, "offset": page.offset}
+        parameters |= {"limit": NO_LIMIT if page.limit is None else page.limit, "offset": page.offset}
         rows = db.execute(
             f"{_SELECT}{where} ORDER BY at_ms {order}, id {order} LIMIT :limit OFFSET :offset", parameters
         )
         return [_message(row) for row in rows]
 
-    def mark_read(self, db: sqlite3.Connection, chat: str, keys: list[str] | None) -> list[str]:
+    def mark_read(self, db: Database, chat: str, keys: list[str] | None) -> list[str]:
         """Marks incoming messages of a chat as read (all, or those of the keys) and says which changed."""
         condition, parameters = "", [self.account, chat]
         if keys is not None:
@@ -155,12 +157,13 @@ class Messages:
             parameters,
         ).fetchall()
         db.execute(
-            "UPDATE mock_chat SET unread = max(0, max(0, unread) - ?) WHERE account = ? AND id = ?",
-            (len(rows), self.account, chat),
+            "UPDATE mock_chat SET unread = CASE WHEN unread > ? THEN unread - ? ELSE 0 END"
+            " WHERE account = ? AND id = ?",
+            (len(rows), len(rows), self.account, chat),
         )
         return [key for (key,) in rows]
 
-    def unread(self, db: sqlite3.Connection, chat: str, since_ms: int, limit: int) -> list[str]:
+    def unread(self, db: Database, chat: str, since_ms: int, limit: int) -> list[str]:
         """The keys of incoming messages of a chat that were not read, those since a moment, the newest of them."""
         rows = db.execute(
             "SELECT key FROM mock_message WHERE account = ? AND chat = ? AND from_me = 0 AND ack < 3 AND at_ms >= ?"
@@ -169,14 +172,14 @@ class Messages:
         )
         return [key for (key,) in rows]
 
-    def set(self, db: sqlite3.Connection, message: int, **values: Any) -> None:
+    def set(self, db: Database, message: int, **values: Any) -> None:
         """Sets columns of a message."""
         columns = ", ".join(f"{name} = ?" for name in values)
         db.execute(f"UPDATE mock_message SET {columns} WHERE id = ?", (*values.values(), message))  # noqa: S608
 
     @staticmethod
     def sent(
-        db: sqlite3.Connection, session: str | None, chat: str | None, kind: str | None, after: int, limit: int
+        db: Database, session: str | None, chat: str | None, kind: str | None, after: int, limit: int
     ) -> Iterator[tuple[str, Message]]:
         """What clients of the API sent in a session (in all), with its session, the newest first."""
         rows = db.execute(
@@ -189,7 +192,7 @@ class Messages:
         )
         return ((row[0], _message(row[1:])) for row in rows)
 
-    def last_of(self, db: sqlite3.Connection, rows: list[int], now_ms: int) -> dict[int, Message]:
+    def last_of(self, db: Database, rows: list[int], now_ms: int) -> dict[int, Message]:
         """Messages by their row ids, where they are still there."""
         found = db.execute(
             # By row id: the planner would rather read all messages of the account.
@@ -198,14 +201,14 @@ class Messages:
         )
         return {row[0]: _message(row) for row in found}
 
-    def settle_acks(self, db: sqlite3.Connection, now_ms: int) -> None:
+    def settle_acks(self, db: Database, now_ms: int) -> None:
         """Writes down how far what was sent is acknowledged by now: other delays are about to count."""
         db.execute(
             f"UPDATE mock_message SET ack = {_ACK} WHERE account = :account AND from_me = 1 AND ack < 3",  # noqa: S608
             self._parameters(now_ms),
         )
 
-    def due(self, db: sqlite3.Connection, after: int, before_ms: int, level: int, limit: int) -> list[Message]:
+    def due(self, db: Database, after: int, before_ms: int, level: int, limit: int) -> list[Message]:
         """Sent messages after an id that were sent before a moment, oldest first: the acknowledgement of a level is due
         for them, unless it was given by hand."""
         rows = db.execute(
@@ -217,7 +220,7 @@ class Messages:
         return [_message(row) for row in rows]
 
     @staticmethod
-    def last_id(db: sqlite3.Connection) -> int:
+    def last_id(db: Database) -> int:
         """A row id that no message is beyond; 0 when there are none."""
         (found,) = db.execute("SELECT max(id) FROM mock_message").fetchone()
         return found or 0

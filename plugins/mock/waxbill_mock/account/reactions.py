@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import msgspec
+
+from waxbill.store import Database
 
 
 class Reaction(msgspec.Struct):
@@ -23,20 +23,24 @@ class Vote(msgspec.Struct):
     at_ms: int
 
 
-def react(db: sqlite3.Connection, account: int, message: int, who: str, text: str, at_ms: int) -> None:
+def react(db: Database, account: int, message: int, who: str, text: str, at_ms: int) -> None:
     """Puts somebody's reaction in place of the one before; an empty text takes it back."""
     if text:
-        db.execute("INSERT OR REPLACE INTO mock_reaction VALUES (?, ?, ?, ?, ?)", (account, message, who, text, at_ms))
+        db.execute(
+            "INSERT INTO mock_reaction VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, message, who)"
+            " DO UPDATE SET text = excluded.text, at_ms = excluded.at_ms",
+            (account, message, who, text, at_ms),
+        )
     else:
         db.execute("DELETE FROM mock_reaction WHERE account = ? AND message = ? AND who = ?", (account, message, who))
     db.execute(
-        "UPDATE mock_message SET reacted = EXISTS (SELECT 1 FROM mock_reaction WHERE account = ? AND message = ?)"
+        "UPDATE mock_message SET reacted = (SELECT count(*) FROM mock_reaction WHERE account = ? AND message = ?)"
         " WHERE id = ?",
         (account, message, message),
     )
 
 
-def reactions(db: sqlite3.Connection, account: int, message: int) -> list[Reaction]:
+def reactions(db: Database, account: int, message: int) -> list[Reaction]:
     rows = db.execute(
         "SELECT who, text, at_ms FROM mock_reaction WHERE account = ? AND message = ? ORDER BY at_ms",
         (account, message),
@@ -44,16 +48,20 @@ def reactions(db: sqlite3.Connection, account: int, message: int) -> list[Reacti
     return [Reaction(*row) for row in rows]
 
 
-def vote(db: sqlite3.Connection, account: int, message: int, who: str, options: list[str], at_ms: int) -> None:
+def vote(db: Database, account: int, message: int, who: str, options: list[str], at_ms: int) -> None:
     """Puts somebody's vote in place of the one before; no options take it back."""
     if options:
         choice = msgspec.json.encode(options).decode()
-        db.execute("INSERT OR REPLACE INTO mock_vote VALUES (?, ?, ?, ?, ?)", (account, message, who, choice, at_ms))
+        db.execute(
+            "INSERT INTO mock_vote VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, message, who)"
+            " DO UPDATE SET choice = excluded.choice, at_ms = excluded.at_ms",
+            (account, message, who, choice, at_ms),
+        )
     else:
         db.execute("DELETE FROM mock_vote WHERE account = ? AND message = ? AND who = ?", (account, message, who))
 
 
-def votes(db: sqlite3.Connection, account: int, message: int) -> list[Vote]:
+def votes(db: Database, account: int, message: int) -> list[Vote]:
     rows = db.execute(
         "SELECT who, choice, at_ms FROM mock_vote WHERE account = ? AND message = ? ORDER BY at_ms", (account, message)
     )

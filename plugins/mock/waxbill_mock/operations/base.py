@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from waxbill.media.files import Taken
 from waxbill.model import ids
 from waxbill.model.errors import EngineFailure, NotFound, Unprocessable
 from waxbill.model.media import WAMedia
+from waxbill.store import Database
 
 from ..account.channels import Channels
 from ..account.chats import Chats
@@ -127,7 +127,7 @@ class Base(Account):
         self.messages.device_ms, self.messages.read_ms = int(device_seconds * 1000), int(read_seconds * 1000)
 
     @contextlib.contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def _change(self) -> Iterator[Database]:
         """A transaction in which WhatsApp may refuse."""
         with refusals(), self.host.store.write() as db:
             yield db
@@ -214,7 +214,7 @@ class Base(Account):
     def _sent(self, message: Message) -> None:
         """For what follows a send."""
 
-    def _check_may_write(self, db: sqlite3.Connection, chat: str) -> None:
+    def _check_may_write(self, db: Database, chat: str) -> None:
         """Raises when WhatsApp would not let this account write there."""
         if chat == STATUS:
             raise Unprocessable("A status is sent with POST /api/{session}/status/text and the like.")
@@ -227,7 +227,7 @@ class Base(Account):
             if found is not None and found.role not in ("OWNER", "ADMIN"):
                 raise EngineFailure(f"Only its owner and admins may write to the channel {chat}.", "not-authorized")
 
-    def _mentioned(self, db: sqlite3.Connection, chat: str, mentions: list[str]) -> list[str]:
+    def _mentioned(self, db: Database, chat: str, mentions: list[str]) -> list[str]:
         found = [text for text in mentions if text != "all"]
         if "all" in mentions and ids.kind(chat) == "group":
             found += [member.id for member in self.groups.members(db, chat) if member.id != self.me.own]

@@ -21,7 +21,8 @@ class CallOperations(Base):
         call_id, now = call_id or self.world.random(16).hex().upper(), self._now_ms()
         with self.host.store.write() as db:
             db.execute(
-                "INSERT OR REPLACE INTO mock_call VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO mock_call VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account, id) DO UPDATE SET"
+                " caller = excluded.caller, at_ms = excluded.at_ms, video = excluded.video, grouped = excluded.grouped",
                 (self.me.id, call_id, caller, now, video, group),
             )
             payload = self._dialect.call(call_id, caller, now, video=video, group=group)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 import msgspec
@@ -25,6 +24,7 @@ from waxbill.model.messages import (
     SendListRequest,
     SendSeenRequest,
 )
+from waxbill.store import Database
 
 from ..account.content import CalendarEvent, Content, Location, Poll
 from ..account.messages import DEVICE, READ, Message
@@ -192,7 +192,7 @@ class Chatting(Pairing):
     def _acks_wanted(self) -> bool:
         return self.host.wants("message.ack") or self.host.wants("message.ack.group")
 
-    def _listen(self, db: sqlite3.Connection, wanted: bool, upto: int) -> None:
+    def _listen(self, db: Database, wanted: bool, upto: int) -> None:
         """Tells acknowledgements of messages after ``upto`` from now on, or none any more."""
         self.me.listening = wanted
         self.me.device_upto = self.me.read_upto = upto
@@ -205,7 +205,7 @@ class Chatting(Pairing):
         if self.me.listening and "acks" not in self._timers:
             self._later("acks", self._device_seconds, self._tell_acks)
 
-    def _save_cursors(self, db: sqlite3.Connection) -> None:
+    def _save_cursors(self, db: Database) -> None:
         db.execute(
             "UPDATE mock_account SET listening = ?, device_upto = ?, read_upto = ? WHERE id = ?",
             (self.me.listening, self.me.device_upto, self.me.read_upto, self.me.id),
@@ -249,7 +249,7 @@ class Chatting(Pairing):
         if self.me.listening:
             self._later("acks", 0, self._tell_acks)
 
-    def _tell_ack(self, db: sqlite3.Connection, message: Message, level: int) -> None:
+    def _tell_ack(self, db: Database, message: Message, level: int) -> None:
         """One event for a person's chat, one for each reader in a group; channels and statuses tell none."""
         where = ids.kind(message.chat)
         if where == "person":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +16,7 @@ from waxbill.model.groups import (
 )
 from waxbill.model.profile import ProfilePictureRequest
 from waxbill.model.wire import Result
+from waxbill.store import Database
 
 from ..account import groups as rules
 from ..account.groups import ADMINS, OK, Group, Member
@@ -91,7 +91,7 @@ class GroupOperations(ChatOperations):
                     self._let_in(db, found.id)
         return found.id
 
-    def _let_in(self, db: sqlite3.Connection, group: str) -> None:
+    def _let_in(self, db: Database, group: str) -> None:
         """This account becomes a member."""
         self.groups.add(db, group, [self.me.own])
         found = self.groups.get(db, group)
@@ -105,7 +105,7 @@ class GroupOperations(ChatOperations):
             self.groups.check_member(db, group)
             self._put_out(db, group)
 
-    def _put_out(self, db: sqlite3.Connection, group: str) -> None:
+    def _put_out(self, db: Database, group: str) -> None:
         """This account is no member any more: it left or was removed."""
         self.groups.remove(db, group, [self.me.own])
         self._tell_group("group.v2.leave", group, {"group": {"id": group}, "_data": {"id": group}})
@@ -127,7 +127,7 @@ class GroupOperations(ChatOperations):
     def set_group_subject(self, group: str, subject: str) -> Any:
         subject = _subject(subject)
 
-        def change(db: sqlite3.Connection, found: Group) -> None:
+        def change(db: Database, found: Group) -> None:
             now = self._now_ms() // 1000
             self.groups.set(db, group, subject=subject, subject_at=now, subject_by=self.me.own)
             self.chats.touch(db, group, subject, self._now_ms())
@@ -138,7 +138,7 @@ class GroupOperations(ChatOperations):
         if len(description) > _DESCRIPTION_LETTERS:
             raise ValidationFailed(f"description must have at most {_DESCRIPTION_LETTERS} letters")
 
-        def change(db: sqlite3.Connection, found: Group) -> None:
+        def change(db: Database, found: Group) -> None:
             self.groups.set(
                 db,
                 group,
@@ -159,15 +159,15 @@ class GroupOperations(ChatOperations):
         self._change_info(group, lambda db, found: self.groups.set(db, group, picture=None))
         return Result()
 
-    def _change_info(self, group: str, change: Callable[[sqlite3.Connection, Group], None]) -> Any:
+    def _change_info(self, group: str, change: Callable[[Database, Group], None]) -> Any:
         """Changes what a group shows of itself, if this account may."""
         return self._changed_by(group, self.groups.check_info, change)
 
     def _changed_by(
         self,
         group: str,
-        check: Callable[[sqlite3.Connection, str], Any],
-        change: Callable[[sqlite3.Connection, Group], None],
+        check: Callable[[Database, str], Any],
+        change: Callable[[Database, Group], None],
     ) -> Any:
         try:
             with self._change() as db:
@@ -270,7 +270,7 @@ class GroupOperations(ChatOperations):
         request: ParticipantsRequest,
         kind: str,
         role: str,
-        change: Callable[[sqlite3.Connection, str, list[str]], dict[str, int]],
+        change: Callable[[Database, str, list[str]], dict[str, int]],
     ) -> Any:
         people = _people(request)
         try:
@@ -299,7 +299,7 @@ class GroupOperations(ChatOperations):
         ]
 
     def approve_join_requests(self, group: str, request: ParticipantsRequest) -> list[GroupJoinRequestResult]:
-        def approve(db: sqlite3.Connection, who: str) -> bool:
+        def approve(db: Database, who: str) -> bool:
             asked = any(each.id == who for each in self.groups.join_requests(db, group))
             if asked:
                 self._tell_changed(group, "join", self.groups.add(db, group, [who]), "participant")
@@ -311,7 +311,7 @@ class GroupOperations(ChatOperations):
         return self._answer_requests(group, request, lambda db, who: self.groups.turn_down(db, group, who))
 
     def _answer_requests(
-        self, group: str, request: ParticipantsRequest, answer: Callable[[sqlite3.Connection, str], bool]
+        self, group: str, request: ParticipantsRequest, answer: Callable[[Database, str], bool]
     ) -> list[GroupJoinRequestResult]:
         results = []
         with self._change() as db:

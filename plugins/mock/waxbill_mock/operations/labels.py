@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any
 
 from waxbill.model.errors import NotFound, Unprocessable, ValidationFailed
 from waxbill.model.labels import PALETTE, Label, LabelBody, color_hex
+from waxbill.store import Database
 
 from ..account.identity import person
 from .chats import ChatOperations
@@ -84,7 +84,7 @@ class LabelOperations(ChatOperations):
                 self._unlabel(db, label, chat)
                 self._tell("label.chat.deleted", _association(present[label], chat), chat)
 
-    def _unlabel(self, db: sqlite3.Connection, label: str, chat: str) -> None:
+    def _unlabel(self, db: Database, label: str, chat: str) -> None:
         db.execute(
             "DELETE FROM mock_label_chat WHERE account = ? AND label = ? AND chat = ?", (self.me.id, int(label), chat)
         )

@@ -77,7 +77,7 @@ class ProfileOperations(Base):
             self.host.store.read()
             .execute(
                 "SELECT count(*) FROM (SELECT chat, min(at_ms) AS first FROM mock_message WHERE account = ?"
-                " AND from_me = 1 AND chat LIKE '%@c.us' GROUP BY chat) WHERE first >= ?",
+                " AND from_me = 1 AND chat LIKE '%@c.us' GROUP BY chat) AS chats WHERE first >= ?",
                 (self.me.id, start),
             )
             .fetchone()
