@@ -15,13 +15,15 @@ import pytest
 from waxbill.testing import Receiver, ServerProcess
 
 from .control_groups import ControlGroup, NoControlGroups
+from .postgres import Postgres, installed
 from .simulating import ENGINES, Simulator
 
 ROOT = Path(__file__).parent.parent
+ON_POSTGRES = "NOWEB on PostgreSQL"
 #: The distributions and their folders.
 PROJECTS = {
     "waxbill": ROOT,
-    **{f"waxbill-{name}": ROOT / "plugins" / name for name in ("mock", "browser", "monitor", "redis")},
+    **{f"waxbill-{name}": ROOT / "plugins" / name for name in ("mock", "browser", "monitor", "redis", "postgres")},
 }
 
 
@@ -94,12 +96,25 @@ def waxbill(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL of this run's own; ask it for a ``database()``."""
+    if installed() is None:
+        missing("PostgreSQL is not installed")
+    with Postgres(tmp_path_factory.mktemp("postgres")) as found:
+        yield found
+
+
 @pytest.fixture
-def simulators(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
-    """Makes simulators: ``simulators("NOWEB", WAXBILL_MOCK_READ_SECONDS="0")``."""
+def simulators(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Simulator]]:
+    """Makes simulators: ``simulators("NOWEB", WAXBILL_MOCK_READ_SECONDS="0")``; ``"NOWEB on PostgreSQL"`` keeps what
+    it keeps there."""
     made: list[Simulator] = []
 
     def make(engine: str = "WEBJS", pair: Callable[[Simulator], None] | None = None, **environment: str) -> Simulator:
+        engine, _, store = engine.partition(" on ")
+        if store:
+            environment["WAXBILL_STORE"] = request.getfixturevalue("postgres").database()
         made.append(Simulator(tmp_path / str(len(made)), engine, environment, pair))
         return made[-1]
 
@@ -108,9 +123,9 @@ def simulators(tmp_path: Path) -> Iterator[Callable[..., Simulator]]:
         simulator.server.close()
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=(*ENGINES, ON_POSTGRES))
 def each(request: pytest.FixtureRequest, simulators: Callable[..., Simulator]) -> Simulator:
-    """A simulator in each of the four dialects."""
+    """A simulator in each of the four dialects, and one of them on the other store."""
     return simulators(request.param)
 
 

@@ -31,8 +31,8 @@ def test_all_distributions_have_one_version_and_pin_each_other() -> None:
             assert f"waxbill=={__version__}" in read(project)["dependencies"]  # type: ignore[operator]
     extras = core["optional-dependencies"]
     assert extras == {
-        **{name: [f"waxbill-{name}=={__version__}"] for name in ("mock", "browser", "monitor", "redis")},
-        "all": ["waxbill[mock,browser,monitor,redis]"],
+        **{name: [f"waxbill-{name}=={__version__}"] for name in ("mock", "browser", "monitor", "redis", "postgres")},
+        "all": ["waxbill[mock,browser,monitor,redis,postgres]"],
     }
 
 

@@ -15,6 +15,7 @@ import pluggy
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     import falcon
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .driver import Driver, DriverSpec
     from .memory import Reading
     from .settings import Settings
+    from .store import Store
 
 hookspec = pluggy.HookspecMarker("waxbill")
 hookimpl = pluggy.HookimplMarker("waxbill")
@@ -76,6 +78,19 @@ def waxbill_driver(settings: Settings) -> DriverSpec:  # type: ignore[empty-body
         def waxbill_driver(settings):
             return DriverSpec(name="echo", title="Answers everything", need_mb=1, real=False,
                               operations=operations(EchoAccount), factory=EchoDriver)
+    """
+
+
+@hookspec(firstresult=True)
+def waxbill_store(url: str, settings: Settings) -> Callable[[], Store] | None:
+    """A store that the plugin brings, for URLs (``WAXBILL_STORE``) of its own scheme.
+
+    Called once at start, before anything is kept. Return what opens it (a ``waxbill.store.Store``; raises StoreError
+    with what to do), or None for a URL that is not yours. The core brings SQLite::
+
+        @hookimpl
+        def waxbill_store(url, settings):
+            return (lambda: PostgresStore(url)) if url.startswith("postgresql:") else None
     """
 
 

@@ -339,6 +339,7 @@ class Loop:
         self._parked: dict[Parked, _Channel] = {}
         self._threads = _Threads(core.threads)
         self._stopping = False
+        self._failures: tuple[type[Exception], ...] = (*server.store.errors, MemoryError)
         #: Those whose request waits for its turn.
         self._waiting: set[_Channel] = set()
         self.map: dict[int, Any] = {}
@@ -446,7 +447,7 @@ class Loop:
                         hand_over.take(channel.release())
                     else:
                         answered.append(channel)
-        except (*self.server.store.errors, MemoryError) as error:
+        except self._failures as error:
             log.error("The store could not keep %d requests: %s", len(answered), error or "out of memory")
             for channel in answered:
                 channel.retract()
