@@ -21,6 +21,8 @@ _BATCH = 64
 BY_HAND, FAILING = "hand", "failing"
 # A worker is given this long to end with the delivery that it has in hand.
 _LAST_SECONDS = 2.0
+# Before a lane that another process delivers is looked at again.
+_TAKEN_SECONDS = 0.25
 # A worker without work ends: an idle server has none.
 _IDLE_SECONDS = 10.0
 
@@ -68,8 +70,15 @@ class Lanes:
         outbox.wake = self.wake
 
     def start(self) -> None:
-        """Takes up what the last run left behind."""
+        """Takes up what the last run left behind, and what other processes on the same store leave."""
         self.wake(self._outbox.waiting_lanes())
+        if self._outbox.shared:
+            self._outbox.listen(self._look)
+
+    def _look(self) -> None:
+        """Another process put something in, or has gone and left something: helps where there is a free hand."""
+        if not self._ready and not self._stopping:
+            self.wake(self._outbox.waiting_lanes())
 
     def wake(self, lanes: Iterable[int]) -> None:
         """Says that these lanes have something to deliver."""
@@ -108,7 +117,7 @@ class Lanes:
                     self._changed.notify_all()
                     return
             try:
-                delay = self._deliver(lane)
+                delay = self._deliver_alone(lane)
             except Exception:
                 log.exception("Delivery of lane %d stopped; it is tried again", lane)
                 delay = retry.DEFAULT_DELAY_SECONDS
@@ -119,12 +128,19 @@ class Lanes:
         for lane in self._ready:
             host = self._hosts.get(lane)
             if host is None:
-                host = self._hosts[lane] = urlsplit(self._outbox.url_of(lane)).netloc
+                host = self._hosts[lane] = self._host_of(lane)
             if self._flying[host] < self._per_host:
                 self._ready.remove(lane)
                 self._flying[host] += 1
                 return lane
         return 0
+
+    def _host_of(self, lane: int) -> str:
+        try:
+            return urlsplit(self._outbox.url_of(lane)).netloc
+        except Exception:  # the store is away: the delivery will say so
+            log.debug("The host of lane %d is not known", lane, exc_info=True)
+            return ""
 
     def _put_back(self, lane: int, delay_seconds: float | None) -> None:
         """After a round: wait for the next attempt, line up for more, or forget the lane until it is woken."""
@@ -143,6 +159,15 @@ class Lanes:
         with self._changed:
             self._known[lane] = False
             self._line_up(lane)
+
+    def _deliver_alone(self, lane: int) -> float | None:
+        """Delivers a batch of a lane, unless another process is at it: then it is looked at again in a moment."""
+        if not self._outbox.claim(lane):
+            return _TAKEN_SECONDS
+        try:
+            return self._deliver(lane)
+        finally:
+            self._outbox.release(lane)
 
     def _deliver(self, lane: int) -> float | None:
         """Delivers a batch of a lane. Answers seconds until it is due, 0 for more at once, None for empty."""

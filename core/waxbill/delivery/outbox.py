@@ -40,7 +40,8 @@ SCHEMA = [
         id INTEGER PRIMARY KEY AUTOINCREMENT, event INTEGER NOT NULL, lane INTEGER NOT NULL, n INTEGER NOT NULL,
         at INTEGER NOT NULL, ok INTEGER NOT NULL, status INTEGER NOT NULL, ms REAL NOT NULL, answer TEXT NOT NULL);
     CREATE INDEX attempt_by_event ON attempt (event)
-    """
+    """,
+    "CREATE TABLE pruned (upto INTEGER NOT NULL); INSERT INTO pruned SELECT coalesce(min(seq) - 1, 0) FROM event",
 ]
 
 
@@ -176,7 +177,27 @@ class Outbox:
             ).lastrowid
             for lane in lanes:
                 db.execute("INSERT INTO delivery (lane, event) VALUES (?, ?)", (lane, seq))
-            self._store.after_commit(partial(self.wake, lanes))
+            self._store.after_commit(partial(self._tell, lanes))
+
+    def _tell(self, lanes: tuple[int, ...]) -> None:
+        self.wake(lanes)
+        self._store.announce()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes deliver from it, too."""
+        return self._store.shared
+
+    def listen(self, heard: Callable[[], object]) -> None:
+        """Calls ``heard``, in any thread, when another process put something in or may have."""
+        self._store.listen(heard)
+
+    def claim(self, lane: int) -> bool:
+        """Takes a lane for this process, which alone delivers from it then; False when another has it."""
+        return self._store.claim("lane", lane)
+
+    def release(self, lane: int) -> None:
+        self._store.release("lane", lane)
 
     def waiting_lanes(self) -> list[int]:
         """The lanes that have something to deliver."""
@@ -410,6 +431,8 @@ class Outbox:
             gone = db.execute(
                 "DELETE FROM event WHERE seq <= ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = seq)", (upto,)
             ).rowcount
+            if gone:
+                db.execute("UPDATE pruned SET upto = ? WHERE upto < ?", (upto, upto))
             self._forget_empty_lanes(db)
         return int(gone)
 

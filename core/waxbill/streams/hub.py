@@ -32,6 +32,8 @@ SCHEMA = [
 PING_SECONDS = 30.0
 _BATCH = 200
 _BYE_SECONDS = 2.0
+# Before the store is asked again when it failed.
+_AGAIN_SECONDS = 1.0
 
 # Close codes of RFC 6455 section 7.4.1 and its registry.
 GOING_AWAY, POLICY, TRY_AGAIN = 1001, 1008, 1013
@@ -55,11 +57,25 @@ class Hub:
         self._bell = -1
         self._rung = False
         self._stopping = False
-        self._seq = 0
+        #: How far the journal was read; before the first look, not at all.
+        self._seq = -1
         #: Events that a client listens to, or listened to a while ago and may come back for, by session or ``*``.
         self._interest: dict[str, dict[str, float]] = {}
-        for session, event, until in store.read().execute("SELECT session, event, until_seconds FROM stream_interest"):
-            self._interest.setdefault(session, {})[event] = until
+        self._read_interest()
+        if store.shared:
+            store.listen(self._look)
+
+    def _read_interest(self) -> None:
+        found: dict[str, dict[str, float]] = {}
+        rows = self._store.read().execute("SELECT session, event, until_seconds FROM stream_interest")
+        for session, event, until in rows:
+            found.setdefault(session, {})[event] = until
+        self._interest = found
+
+    def _look(self) -> None:
+        """Another process has something new: events, or a client that listens."""
+        self._read_interest()
+        self.wake()
 
     @property
     def count(self) -> int:
@@ -104,6 +120,7 @@ class Hub:
                 " WHERE stream_interest.until_seconds < excluded.until_seconds",
                 [(connection.session, event, int(until)) for event in connection.events],
             )
+            self._store.after_commit(self._store.announce)
         known = dict(self._interest.get(connection.session, {}))
         known.update(dict.fromkeys(connection.events, until))
         self._interest = {**self._interest, connection.session: known}
@@ -113,64 +130,79 @@ class Hub:
     def _run(self) -> None:
         poll = select.epoll()
         poll.register(self._bell, select.EPOLLIN)
-        self._seq = self._last_seq()
         next_ping = time.monotonic() + PING_SECONDS
+        failing = False
         while not self._stopping:
-            for fd, happened in poll.poll(max(0.0, next_ping - time.monotonic())):
+            wait = max(0.0, next_ping - time.monotonic())
+            for fd, happened in poll.poll(min(wait, _AGAIN_SECONDS) if failing else wait):
                 if fd == self._bell:
                     self._rung = False
                     os.eventfd_read(self._bell)
                 elif fd in self._connections:
                     self._serve(poll, self._connections[fd], happened)
-            self._admit(poll)
-            self._pump(poll)
-            if time.monotonic() >= next_ping:
-                next_ping = time.monotonic() + PING_SECONDS
-                self._ping_all(poll)
+            try:
+                self._admit(poll)
+                self._pump(poll)
+                if time.monotonic() >= next_ping:
+                    next_ping = time.monotonic() + PING_SECONDS
+                    self._ping_all(poll)
+                failing = False
+            except self._store.errors as error:
+                if not failing:
+                    log.error("Streams wait for the store: %s", error)
+                failing = True
         self._leave(poll)
 
-    def _last_seq(self) -> int:
-        return self._store.settled("event")
-
     def _admit(self, poll: select.epoll) -> None:
+        if self._seq < 0:
+            self._seq = self._store.settled("event")
         while self._new:
-            connection = self._new.popleft()
+            connection = self._new[0]
+            if connection.last_event_id:
+                connection.seq = self._seq_of(connection.last_event_id)
+            self._new.popleft()
             self._connections[connection.socket.fileno()] = connection
             poll.register(connection.socket.fileno(), select.EPOLLIN)
-            if connection.last_event_id:
-                # Event ids are in order of time: what is after the one that was seen was missed.
-                row = (
-                    self._store.read()
-                    .execute("SELECT min(seq) - 1 FROM event WHERE id > ?", (connection.last_event_id,))
-                    .fetchone()
-                )
-                connection.seq = row[0]
             if connection.seq is None:
                 connection.seq, connection.live = self._seq, True
             self._act(poll, connection)
 
+    def _seq_of(self, event_id: str) -> int | None:
+        """Where an event is in the journal; of one that has gone, where it would be: ids are in order of time."""
+        db = self._store.read()
+        row = db.execute("SELECT seq FROM event WHERE id = ?", (event_id,)).fetchone()
+        if row is None:
+            row = db.execute("SELECT min(seq) - 1 FROM event WHERE id > ?", (event_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def _pruned(self, after: int) -> bool:
+        """Whether events after a place in the journal were removed. A gap alone is none: a key can stay unused."""
+        row = self._store.read().execute("SELECT upto FROM pruned").fetchone()
+        return row is not None and row[0] > after
+
     def _pump(self, poll: select.epoll) -> None:
         """Gives what is new to those who are up to date, then lets the others catch up."""
-        while True:
+        upto = self._store.settled("event")
+        while self._seq < upto:
             rows = (
                 self._store.read()
                 .execute(
-                    "SELECT seq, id, name, session, body FROM event WHERE seq > ? ORDER BY seq LIMIT ?",
-                    (self._seq, _BATCH),
+                    "SELECT seq, id, name, session, body FROM event WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+                    (self._seq, upto, _BATCH),
                 )
                 .fetchall()
             )
-            if not rows:
-                break
             live = [connection for connection in self._connections.values() if connection.live]
-            if rows[0][0] > self._seq + 1:
+            if (not rows or rows[0][0] > self._seq + 1) and self._pruned(self._seq):
                 for connection in live:
                     connection.end(TRY_AGAIN, FELL_BEHIND)
+            if not rows:
+                self._seq = upto
             for seq, event_id, name, session, body in rows:
                 self._seq = seq
                 made: dict[str, bytes] = {}
                 for connection in live:
-                    if connection.wants(session, name) and not connection.closing:
+                    if connection.wants(session, name) and not connection.closing and seq > (connection.seq or 0):
                         data = made.get(connection.form.name)
                         if data is None:
                             data = made[connection.form.name] = connection.form.event(event_id, name, body)
@@ -192,7 +224,8 @@ class Hub:
             )
             .fetchall()
         )
-        if connection.seq is not None and self._seq > connection.seq and (not rows or rows[0][0] > connection.seq + 1):
+        seen = connection.seq or 0
+        if self._seq > seen and (not rows or rows[0][0] > seen + 1) and self._pruned(seen):
             connection.end(TRY_AGAIN, FELL_BEHIND)
             return
         for seq, event_id, name, session, body in rows:
