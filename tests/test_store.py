@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import stat
 import subprocess
@@ -9,32 +10,62 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from waxbill import sqlite as sqlite_module
 from waxbill.sqlite import SqliteStore
-from waxbill.store import StoreError
+from waxbill.store import Store, StoreError, Unstorable
+
+NOTES = "CREATE TABLE note (n INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT)"
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
+def sqlite(tmp_path: Path) -> Iterator[SqliteStore]:
     found = SqliteStore(tmp_path / "store.sqlite3")
-    found.migrate("notes", ["CREATE TABLE note (text TEXT)"])
+    found.migrate("notes", [NOTES])
     yield found
     found.close()
 
 
-def notes(store: SqliteStore) -> list[str]:
-    return [text for (text,) in store.read().execute("SELECT text FROM note ORDER BY rowid")]
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """Each store in turn: they keep one contract."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite")
+        return
+    found = open_postgres(request.getfixturevalue("postgres").database())
+    found.migrate("notes", [NOTES])
+    yield found
+    found.close()
 
 
-def add(store: SqliteStore, text: str) -> None:
+def open_postgres(url: str, **options: Any) -> Any:
+    from waxbill_postgres.store import PostgresStore
+
+    return PostgresStore(url, **options)
+
+
+def notes(store: Store) -> list[str]:
+    return [text for (text,) in store.read().execute("SELECT text FROM note ORDER BY n")]
+
+
+def add(store: Store, text: str | bool) -> int | None:
     with store.write() as db:
-        db.execute("INSERT INTO note VALUES (?)", (text,))
+        return db.execute("INSERT INTO note (text) VALUES (?)", (text,)).lastrowid
 
 
-def test_a_transaction_is_kept_whole_or_not_at_all(store: SqliteStore) -> None:
+def elsewhere(store: Store) -> list[str]:
+    """The notes as another thread sees them."""
+    found: list[list[str]] = []
+    thread = threading.Thread(target=lambda: found.append(notes(store)))
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_a_transaction_is_kept_whole_or_not_at_all(store: Store) -> None:
     add(store, "kept")
     with pytest.raises(ZeroDivisionError), store.write():
         add(store, "undone")  # an inner write joins the outer one
@@ -42,21 +73,18 @@ def test_a_transaction_is_kept_whole_or_not_at_all(store: SqliteStore) -> None:
     assert notes(store) == ["kept"]
 
 
-def test_in_a_group_each_write_fails_alone_and_all_share_one_commit(store: SqliteStore, tmp_path: Path) -> None:
-    other = sqlite3.connect(tmp_path / "store.sqlite3")
+def test_in_a_group_each_write_fails_alone_and_all_share_one_commit(store: Store) -> None:
     with store.group():
         add(store, "1")
         with pytest.raises(ZeroDivisionError), store.write():
             add(store, "undone")
             raise ZeroDivisionError
         add(store, "2")
-        assert other.execute("SELECT count(*) FROM note").fetchone() == (0,)
-    assert other.execute("SELECT count(*) FROM note").fetchone() == (2,)
-    other.close()
-    assert notes(store) == ["1", "2"]
+        assert (notes(store), elsewhere(store)) == (["1", "2"], [])
+    assert notes(store) == elsewhere(store) == ["1", "2"]
 
 
-def test_what_waits_for_the_commit_runs_after_it_and_never_for_what_was_undone(store: SqliteStore) -> None:
+def test_what_waits_for_the_commit_runs_after_it_and_never_for_what_was_undone(store: Store) -> None:
     ran: list[str] = []
     with store.group():
         with store.write():
@@ -70,12 +98,12 @@ def test_what_waits_for_the_commit_runs_after_it_and_never_for_what_was_undone(s
     assert ran == ["kept", "at once"]
 
 
-def test_writers_in_threads_take_turns(store: SqliteStore) -> None:
+def test_writers_in_threads_take_turns(store: Store) -> None:
     def write(number: int) -> None:
         for _ in range(50):
             with store.write() as db:
                 (count,) = db.execute("SELECT count(*) FROM note").fetchone()
-                db.execute("INSERT INTO note VALUES (?)", (str(count),))
+                db.execute("INSERT INTO note (text) VALUES (?)", (str(count),))
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:
@@ -85,11 +113,8 @@ def test_writers_in_threads_take_turns(store: SqliteStore) -> None:
     assert notes(store) == [str(number) for number in range(200)]
 
 
-def test_migrations_run_once_and_forward_only(store: SqliteStore) -> None:
-    scripts = [
-        "CREATE TABLE note (text TEXT)",
-        "ALTER TABLE note ADD COLUMN at INTEGER; INSERT INTO note VALUES ('x', 1)",
-    ]
+def test_migrations_run_once_and_forward_only(store: Store) -> None:
+    scripts = [NOTES, "ALTER TABLE note ADD COLUMN at INTEGER; INSERT INTO note (text, at) VALUES ('x', 1)"]
     store.migrate("notes", scripts)
     store.migrate("notes", scripts)
     assert store.read().execute("SELECT text, at FROM note").fetchall() == [("x", 1)]
@@ -97,20 +122,83 @@ def test_migrations_run_once_and_forward_only(store: SqliteStore) -> None:
         store.migrate("notes", scripts[:1])
 
 
-def test_a_migration_that_fails_leaves_nothing(store: SqliteStore) -> None:
-    with pytest.raises(sqlite3.OperationalError):
+def test_a_migration_that_fails_leaves_nothing(store: Store) -> None:
+    with pytest.raises(store.errors):
         store.migrate("other", ["CREATE TABLE half (a TEXT); CREATE TABLE half (a TEXT)"])
-    tables = store.read().execute("SELECT name FROM sqlite_master WHERE name = 'half'").fetchall()
-    assert tables == []
+    assert (store.tables().keys(), store.parts().keys()) == ({"note"}, {"notes"})
 
 
-def test_the_files_are_private(store: SqliteStore) -> None:
-    for path in (store.path, Path(f"{store.path}-wal"), Path(f"{store.path}.lock")):
+def test_values_come_back_as_they_were(store: Store) -> None:
+    store.migrate("values", ["CREATE TABLE kept (a TEXT, b BLOB, c INTEGER, d REAL) "])
+    rows = [("ü'%?\\ :name", b"\0\xff'", 2**63 - 1, 0.1), ("", b"", -1, 1e300), (None, None, None, None)]
+    with store.write() as db:
+        db.executemany("INSERT INTO kept VALUES (?, ?, ?, ?)", rows)
+        db.execute("INSERT INTO kept (a, c) VALUES (:text, :truth)", {"text": "%", "truth": True})
+    found = store.read().execute("SELECT a, b, c, d FROM kept").fetchall()
+    assert sorted(found, key=repr) == sorted([*rows, ("%", None, 1, None)], key=repr)
+
+
+def test_text_is_compared_byte_by_byte(store: Store) -> None:
+    for text in ("b", "a", "B", "ä", "A", "-"):
+        add(store, text)
+    found = store.read().execute("SELECT text FROM note ORDER BY text").fetchall()
+    assert "".join(text for (text,) in found) == "-ABabä"
+
+
+def test_keys_are_given_out_in_order(store: Store) -> None:
+    assert store.settled("note") == 0
+    first, second = add(store, "1"), add(store, "2")
+    assert (first, second, store.settled("note")) == (1, 2, 2)
+    with store.write() as db:
+        db.execute("DELETE FROM note")
+    assert (store.settled("note"), add(store, "3")) == (2, 3)
+
+
+def test_lists_and_conflicts_are_said_in_one_way(store: Store) -> None:
+    for text in ("a", "b", "c"):
+        add(store, text)
+    with store.write() as db:
+        db.execute("INSERT OR IGNORE INTO note (n, text) VALUES (1, 'again')")
+    listed = "SELECT text FROM note NOT INDEXED WHERE text IN (SELECT value FROM json_each(?)) ORDER BY n"
+    assert store.read().execute(listed, ('["c", "a", "?"]',)).fetchall() == [("a",), ("c",)]
+    with store.write() as db:
+        changed = db.execute("UPDATE note SET text = 'x' WHERE text LIKE '%a%' OR text = :other", {"other": "b"})
+        assert changed.rowcount == 2
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_value_that_cannot_be_kept_undoes_its_own_write_only(store: Store, grouped: bool) -> None:
+    with store.group() if grouped else contextlib.nullcontext():
+        add(store, "1")
+        with pytest.raises(OverflowError), store.write() as db:
+            db.execute("INSERT INTO note (text) VALUES ('undone')")
+            db.execute("INSERT INTO note (n) VALUES (?)", (2**70,))
+        with pytest.raises((UnicodeEncodeError, Unstorable)):
+            add(store, "\ud800")
+        with pytest.raises(store.errors):
+            store.read().execute("SELECT nothing FROM nowhere")
+        add(store, "2")
+        with contextlib.suppress(Unstorable):  # SQLite keeps it
+            add(store, "nul \0")
+        add(store, "3")
+    assert [text for text in notes(store) if "nul" not in text] == ["1", "2", "3"]
+
+
+def test_a_group_whose_first_write_fails_goes_on(store: Store) -> None:
+    with store.group():
+        with pytest.raises(store.errors), store.write() as db:
+            db.execute("INSERT INTO nowhere VALUES (1)")
+        add(store, "kept")
+    assert notes(store) == ["kept"]
+
+
+def test_the_files_are_private(sqlite: SqliteStore) -> None:
+    for path in (sqlite.path, Path(f"{sqlite.path}-wal"), Path(f"{sqlite.path}.lock")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
-def test_a_second_process_is_kept_out(store: SqliteStore) -> None:
-    code = f"from pathlib import Path; from waxbill.sqlite import SqliteStore; SqliteStore(Path({str(store.path)!r}))"
+def test_a_second_process_is_kept_out(sqlite: SqliteStore) -> None:
+    code = f"from pathlib import Path; from waxbill.sqlite import SqliteStore; SqliteStore(Path({str(sqlite.path)!r}))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "is in use by another waxbill" in ran.stderr
 
@@ -122,9 +210,9 @@ def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
         SqliteStore(path)
     path.unlink()
     first = SqliteStore(path)
-    first.migrate("notes", ["CREATE TABLE note (text TEXT)"])
+    first.migrate("notes", [NOTES])
     with first.write() as db:
-        db.executemany("INSERT INTO note VALUES (?)", [("x" * 2000,)] * 50)
+        db.executemany("INSERT INTO note (text) VALUES (?)", [("x" * 2000,)] * 50)
     first.read().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     first.close()
     data = bytearray(path.read_bytes())
@@ -134,31 +222,31 @@ def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
         SqliteStore(path)
 
 
-def test_a_group_whose_commit_fails_keeps_nothing_and_says_so(store: SqliteStore) -> None:
-    (pages,) = store.read().execute("PRAGMA page_count").fetchone()
-    store.read().execute(f"PRAGMA max_page_count = {pages + 2}")  # stands for a full disk
-    with pytest.raises(sqlite3.OperationalError), store.group():
-        add(store, "small")
+def test_a_group_whose_commit_fails_keeps_nothing_and_says_so(sqlite: SqliteStore) -> None:
+    (pages,) = sqlite.read().execute("PRAGMA page_count").fetchone()
+    sqlite.read().execute(f"PRAGMA max_page_count = {pages + 2}")  # stands for a full disk
+    with pytest.raises(sqlite3.OperationalError), sqlite.group():
+        add(sqlite, "small")
         with pytest.raises(sqlite3.OperationalError):
-            add(store, "x" * 100_000)
+            add(sqlite, "x" * 100_000)
         with pytest.raises(sqlite3.OperationalError):
-            add(store, "after the failure")
+            add(sqlite, "after the failure")
         raise sqlite3.OperationalError("as the server's loop does")
-    assert notes(store) == []
-    store.read().execute("PRAGMA max_page_count = 1000000")
-    add(store, "again")
-    assert notes(store) == ["again"]
+    assert notes(sqlite) == []
+    sqlite.read().execute("PRAGMA max_page_count = 1000000")
+    add(sqlite, "again")
+    assert notes(sqlite) == ["again"]
 
 
 def test_the_log_is_copied_into_the_file_beside_the_writers(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite_module, "_CHECKPOINT_BYTES", 64 * 1024)
     monkeypatch.setattr(sqlite_module, "_LOG_BYTES", 512 * 1024)
-    before = store.path.stat().st_size
+    before = sqlite.path.stat().st_size
     for _ in range(40):
         for _ in range(64):
-            add(store, "x" * 1000)
-    assert store.path.stat().st_size > before
-    assert Path(f"{store.path}-wal").stat().st_size < 4 * 1024 * 1024
-    assert len(notes(store)) == 40 * 64
+            add(sqlite, "x" * 1000)
+    assert sqlite.path.stat().st_size > before
+    assert Path(f"{sqlite.path}-wal").stat().st_size < 4 * 1024 * 1024
+    assert len(notes(sqlite)) == 40 * 64

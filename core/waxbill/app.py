@@ -60,7 +60,7 @@ from .model.server import WAHAEnvironment
 from .plugins import Plugins
 from .sessions import Sessions
 from .settings import SettingError, Settings, check_limits
-from .store import Unstorable, folder_for, open_store
+from .store import StoreError, Unstorable, folder_for, open_store
 from .streams.hub import Hub
 
 if TYPE_CHECKING:
@@ -126,6 +126,9 @@ class Server:
         core = settings.core
         self.store = open_store(settings, plugins)
         self.store.warning = warning
+        if not self.store.claim("server", 0):
+            self.store.close()
+            raise StoreError(f"The store {self.store.name} is in use by another waxbill. Stop that one first.")
         self.files = Files(core, self.clock)
         self.outbox = Outbox(self.store)
         self.lanes = Lanes(
@@ -258,7 +261,7 @@ class Server:
             "reason": self.choice.reason,
             "memory": {name: value for name, value in details["memory"].items() if name not in ("status", "warning")},
             "plugins": problems,
-            "deliveries": self.outbox.counts(),
+            "deliveries": self.outbox.counts() if details["store"]["status"] == "up" else {},
             "info": {name: part for name, part in details.items() if name not in down},
             "error": down,
             "details": details,

@@ -31,7 +31,7 @@ _LEVELS = {
 
 
 #: The core's own commands.
-_OWN = ("serve", "plugins", "settings", "openapi", "health", "new-plugin", "deliveries", "--version")
+_OWN = ("serve", "plugins", "settings", "openapi", "health", "new-plugin", "deliveries", "store", "--version")
 
 
 class _JsonLines(logging.Formatter):
@@ -110,10 +110,13 @@ def _run(settings: Settings, given: list[str]) -> int:
     command = commands.add_parser("health", help="say whether the server that runs here answers (exit code 0 or 1)")
     command.set_defaults(run=lambda _: _health(settings))
 
+    from .moving import add_store
     from .newplugin import add_new_plugin
     from .remote import RemoteError, add_deliveries
+    from .store import StoreError
 
     add_new_plugin(commands)
+    add_store(commands, settings, lambda: _load(settings))
 
     add_deliveries(commands, settings)
     if not _is_own(given):
@@ -121,7 +124,7 @@ def _run(settings: Settings, given: list[str]) -> int:
     parsed = parser.parse_args(given)
     try:
         return int(parsed.run(parsed) or 0)
-    except RemoteError as error:
+    except (RemoteError, StoreError) as error:
         print(f"waxbill: {error}", file=sys.stderr)
         return 1
 

@@ -97,6 +97,7 @@ class SqliteStore(Store):
 
     def __init__(self, path: Path, *, full_sync: bool = False) -> None:
         self.path = path
+        self.name = str(path)
         self._full_sync = full_sync
         self._local = _Local()
         self._lock = threading.Lock()
@@ -277,7 +278,11 @@ class SqliteStore(Store):
 
     def given_out(self, keys: dict[str, int] | None = None) -> dict[str, int]:
         with self.write() as db:
+            made = "SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"
+            counted = {name for (name,) in db.execute(made)}
             for table, key in (keys or {}).items():
+                if table not in counted:
+                    continue
                 db.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ? AND seq < ?", (key, table, key))
                 db.execute(
                     "INSERT INTO sqlite_sequence SELECT ?, ? WHERE NOT EXISTS"

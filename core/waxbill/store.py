@@ -65,6 +65,8 @@ class Store(abc.ABC):
     errors: tuple[type[Exception], ...]
     #: What the operator has to know about it, in words.
     warning = ""
+    #: What it is called in messages; never with a password.
+    name: str
     #: Whether other processes may write to it at the same time.
     shared = False
 
@@ -135,6 +137,10 @@ class Store(abc.ABC):
     def listen(self, heard: Callable[[], object]) -> None:  # noqa: B027
         """Calls ``heard``, in a thread of the store's, when another process announced something, and every now and
         then in case an announcement was lost."""
+
+    def users(self) -> int:
+        """How many connections of other waxbill processes there are."""
+        return 0
 
     # -- for copies from store to store
 

@@ -127,6 +127,8 @@ class Keeper:
                 log.warning("What other workers announced could not be read: %s", str(error).strip())
 
     def close(self) -> None:
+        if self._closing:
+            return
         self._closing = True
         os.eventfd_write(self._bell, 1)
         if self._thread is not None:

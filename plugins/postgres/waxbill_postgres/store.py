@@ -13,6 +13,7 @@ import contextlib
 import logging
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -167,7 +168,6 @@ class PostgresStore(Store):
         self._pending: dict[str, deque[tuple[int, int]]] = {}
         self._settled: dict[str, int] = {}
         self._options: dict[str, Any] = {
-            "application_name": "waxbill",
             "connect_timeout": max(2, round(wait_seconds)),
             # A server that has gone without a word is noticed.
             "keepalives_idle": 5,
@@ -176,6 +176,7 @@ class PostgresStore(Store):
             "tcp_user_timeout": 10_000,
             **conninfo_to_dict(url),
             "client_encoding": "utf8",
+            "application_name": f"waxbill {uuid.uuid4().hex[:12]}",
         }
         self.name = self._check()
         self._pool = ConnectionPool[_Connection](
@@ -480,6 +481,14 @@ class PostgresStore(Store):
 
     def listen(self, heard: Callable[[], object]) -> None:
         self._keeper.listen(heard)
+
+    def users(self) -> int:
+        row = self.run(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND application_name LIKE 'waxbill %%' AND application_name != %s",
+            (self._options["application_name"],),
+        ).fetchone()
+        return int(row[0])
 
     # -- copies
 
