@@ -145,8 +145,9 @@ class ApiKeys:
     def _keep(self, key: ApiKey) -> ApiKey:
         with self._store.write() as db:
             db.execute(
-                "INSERT OR REPLACE INTO api_key (id, secret, active, admin, session, actions, app)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO api_key (id, secret, active, admin, session, actions, app) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET active = excluded.active, admin = excluded.admin,"
+                " session = excluded.session, actions = excluded.actions",
                 (
                     key.id,
                     key.secret,
