@@ -12,8 +12,9 @@ import pytest
 
 from waxbill.testing import ServerProcess
 
+from ..conftest import ON_POSTGRES
 from ..contract.scenario import ANA, BO, CONTROL, FILE
-from ..simulating import Simulator
+from ..simulating import ENGINES, Simulator
 
 Simulators = Callable[..., Simulator]
 MOCK = "/api/waxbill/mock"
@@ -395,6 +396,12 @@ def live(simulator: Simulator) -> None:
     send(simulator, "mine")
 
 
+def test_a_state_of_another_store_can_not_be_kept(simulators: Callable[..., Simulator]) -> None:
+    refused = simulators(ON_POSTGRES).call("PUT", f"{MOCK}/snapshots/one", {}, status=422)
+    assert "Snapshots are SQLite files" in refused["message"]
+
+
+@pytest.mark.parametrize("each", ENGINES, indirect=True)
 def test_a_kept_state_comes_back_whole(each: Simulator) -> None:
     live(each)
     before = state_of(each)
