@@ -94,10 +94,12 @@ def test_a_time_range_and_a_session_are_replayed_in_order(serve: Serve, receiver
     for text in "abc":
         send(server, text)
     first, middle, last = (event["timestamp"] for event in receiver.wait_for_count(3))
+    wait_for(lambda: not deliveries(server, state="pending"))
     receiver.received.clear()
     assert replay(server, session="s") == 3
     receiver.wait_for_count(3)
     assert bodies(receiver) == ["a", "b", "c"]
+    wait_for(lambda: not deliveries(server, state="pending"))
     assert replay(server, since=last + 60_000) == 0
     assert replay(server, since=first - 1000, until=last + 1000) == 3
     receiver.wait_for_count(6)

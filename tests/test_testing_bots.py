@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs/testing-bots.md").read_text()
+EXAMPLES = [
+    pytest.param(found, id=f"{page} {number}")
+    for page in ("README.md", "docs/testing-bots.md")
+    for number, found in enumerate(re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL))
+]
 
 
 def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -36,9 +40,9 @@ def test_the_flask_bot_passes_its_tests(arguments: tuple[str, ...]) -> None:
     assert re.search(r"^7 passed", ran.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("number", range(PAGE.count("```python")))
-def test_the_examples_of_the_page_run_as_written(number: int, tmp_path: Path) -> None:
-    (tmp_path / "test_page.py").write_text(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[number])
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_examples_of_the_pages_run_as_written(example: str, tmp_path: Path) -> None:
+    (tmp_path / "test_page.py").write_text(example)
     ran = run_pytest(tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert re.search(r"^\d+ passed", ran.stdout, re.MULTILINE)
