@@ -180,13 +180,6 @@ def test_a_database_that_can_not_be_used_is_said(postgres: Postgres) -> None:
         PostgresStore(postgres.url("latin"))
 
 
-def test_a_second_server_is_kept_out(serve: Serve, postgres: Postgres, waxbill: Any, tmp_path: Path) -> None:
-    url = postgres.database()
-    serve(WAXBILL_STORE=url)
-    second = waxbill("serve", WAXBILL_STORE=url, FORCE_MOCK_MODE="true", PORT="0")
-    assert (second.returncode, "in use by another waxbill" in second.stderr) == (1, True)
-
-
 def test_wahas_name_for_the_setting_is_taken_and_the_password_hidden(
     serve: Serve, postgres: Postgres, tmp_path: Path
 ) -> None:

@@ -58,10 +58,17 @@ class ApiKeys:
         self._sessions = sessions
         store.migrate("api_keys", _SCHEMA)
         self._by_secret: dict[str, ApiKey] = {}
-        rows = store.read().execute("SELECT id, secret, active, admin, session, actions, app FROM api_key ORDER BY id")
+        self.load()
+
+    def load(self) -> None:
+        """Reads all keys, at the start and when another process may have changed some."""
+        found: dict[str, ApiKey] = {}
+        columns = "id, secret, active, admin, session, actions, app"
+        rows = self._store.read().execute(f"SELECT {columns} FROM api_key ORDER BY id")  # noqa: S608
         for key_id, secret, active, admin, session, actions, app in rows:
             decoded = msgspec.json.decode(actions, type=SessionActionsDTO) if actions else None
-            self._by_secret[secret] = ApiKey(key_id, secret, bool(active), bool(admin), session, decoded, app)
+            found[secret] = ApiKey(key_id, secret, bool(active), bool(admin), session, decoded, app)
+        self._by_secret = found
 
     def find(self, secret: str) -> ApiKey | None:
         """The active key of a secret."""
@@ -138,7 +145,7 @@ class ApiKeys:
             raise Unprocessable("actions are for a session's key: name the session, or leave actions out.")
         if request.session:
             try:
-                self._sessions.get(request.session)
+                self._sessions.check_known(request.session)
             except NotFound as error:
                 raise Unprocessable(str(error)) from None
 
@@ -159,12 +166,14 @@ class ApiKeys:
                 ),
             )
             self._store.after_commit(lambda: self._by_secret.update({key.secret: key}))
+            self._store.after_commit(self._store.announce)
         return key
 
     def _remove(self, key: ApiKey) -> None:
         with self._store.write() as db:
             db.execute("DELETE FROM api_key WHERE id = ?", (key.id,))
             self._store.after_commit(lambda: self._by_secret.pop(key.secret, None))
+            self._store.after_commit(self._store.announce)
 
 
 def _key(key_id: str, secret: str, request: ApiKeyRequest, app: str | None = None) -> ApiKey:

@@ -60,12 +60,13 @@ from .model.server import WAHAEnvironment
 from .plugins import Plugins
 from .sessions import Sessions
 from .settings import SettingError, Settings, check_limits
-from .store import StoreError, Unstorable, folder_for, open_store
+from .store import Unstorable, folder_for, open_store
 from .streams.hub import Hub
 
 if TYPE_CHECKING:
     from .audit import Audit
     from .pace import Pace
+    from .workers import Workers
 
 log = logging.getLogger("waxbill")
 
@@ -126,9 +127,6 @@ class Server:
         core = settings.core
         self.store = open_store(settings, plugins)
         self.store.warning = warning
-        if not self.store.claim("server", 0):
-            self.store.close()
-            raise StoreError(f"The store {self.store.name} is in use by another waxbill. Stop that one first.")
         self.files = Files(core, self.clock)
         self.outbox = Outbox(self.store)
         self.lanes = Lanes(
@@ -160,6 +158,13 @@ class Server:
         self.sessions.on_delete.append(self.api_keys.delete_of_session)
         if self.pace is not None:
             self.sessions.on_delete.append(self.pace.forget)
+        #: The others that share the store; None where it is this process's alone.
+        self.workers: Workers | None = None
+        if self.store.shared:
+            from .workers import Workers
+
+            self.workers = Workers(self)
+            self.store.listen(self.api_keys.load)
         #: Why the server is on its way out, in words; empty while it serves. Who serves sets what ends it.
         self.leaving = ""
         self.exit_code = 0
@@ -313,9 +318,13 @@ class Server:
     def start(self) -> None:
         """Loads the sessions, takes up the deliveries that were left, starts the sessions that ran before."""
         self.files.clean()
-        self.sessions.load()
-        self.lanes.start()
-        self.sessions.start_kept()
+        if self.workers is None:
+            self.sessions.load()
+            self.lanes.start()
+            self.sessions.start_kept()
+        else:
+            self.lanes.start()
+            self.workers.start()
         self._prune()
 
     def _prune(self) -> None:
@@ -330,6 +339,8 @@ class Server:
     def close(self) -> None:
         """Stops the sessions, lets running deliveries end, and closes the store. No request may run any more."""
         self.sessions.stop_all()
+        if self.workers is not None:
+            self.workers.close()
         self.hub.close()
         self.plugins.call("waxbill_shutdown", server=self)
         if self.driver is not None:

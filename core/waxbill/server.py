@@ -569,12 +569,19 @@ def serve(server: Server, application: Any) -> None:
     core = server.settings.core
     if not core.port and not core.base_url:
         server.files.base_url = f"{core.schema}://{core.hostname}:{loop.addresses[0][1]}"
+    if server.workers is not None:
+        server.workers.address = core.worker_url or _address(core.schema, host, loop.addresses[0][1])
     server.start()
     _announce(server, loop)
     try:
         loop.run()
     finally:
         server.close()
+
+
+def _address(schema: str, host: str, port: int) -> str:
+    """Where other workers reach this one, when it was not said: by the name of this machine, or on it alone."""
+    return f"{schema}://{host if host.startswith('127.') else socket.gethostname()}:{port}"
 
 
 def _announce(server: Server, loop: Loop) -> None:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from .events import Events
     from .media.files import Files
     from .settings import CoreSettings, Settings
-    from .store import Store
+    from .store import Database, Store
 
 log = logging.getLogger("waxbill.sessions")
 
@@ -68,6 +68,9 @@ SCHEMA = [
 #: How long a call waits for a session that is on its way to the status that it needs (WAHA 2024.10).
 GATE_SECONDS = 5.0
 _STATUSES_KEPT = 3
+# How long a session that is let go may be in the middle of a change.
+_ABANDON_SECONDS = 2.0
+_SELECT = "SELECT name, config, apps, me, activity, running FROM session"
 
 
 class Session:
@@ -229,6 +232,8 @@ class Sessions:
         self.obstacle = ""
         #: Called with the name of a session that is deleted, in the transaction that does it.
         self.on_delete: list[Callable[[str], object]] = []
+        #: Called with the name of a session that is created, in the transaction that does it.
+        self.on_create: list[Callable[[Database, str], object]] = []
         self.changed = threading.Condition()
         self._sessions: dict[str, Session] = {}
         self._changing = threading.Lock()
@@ -241,8 +246,19 @@ class Sessions:
         """The session of a name; raises NotFound."""
         session = self._sessions.get(name)
         if session is None:
-            raise NotFound(f"Session '{name[:80]}' not found. Create it with POST /api/sessions first.")
+            raise _not_found(name)
         return session
+
+    def has(self, name: str) -> bool:
+        """Whether this process has a session of a name."""
+        return name in self._sessions
+
+    def check_known(self, name: str) -> None:
+        """Raises NotFound when there is no session of a name, in this process or in another one."""
+        if not self.store.shared:
+            self.get(name)
+        elif self.store.read().execute("SELECT 1 FROM session WHERE name = ?", (name,)).fetchone() is None:
+            raise _not_found(name)
 
     def all(self) -> list[Session]:
         return list(self._sessions.values())
@@ -254,19 +270,49 @@ class Sessions:
 
     def load(self) -> None:
         """Reads the sessions from the store; none is started."""
-        for name, config, apps, me, activity in self.store.read().execute(
-            "SELECT name, config, apps, me, activity FROM session ORDER BY name"
-        ):
-            session = Session(
-                self,
-                name,
-                msgspec.json.decode(config, type=SessionConfig),
-                msgspec.json.decode(apps, type=list[App]) if apps else [],
-            )
-            session.me = msgspec.json.decode(me, type=MeInfo) if me else None
-            session.activity = activity
-            session.webhooks = self._lanes(name, session.config)
-            self._sessions[name] = session
+        for row in self.store.read().execute(f"{_SELECT} ORDER BY name"):
+            self._put(row)
+
+    def _put(self, row: tuple[Any, ...], status: Status = STOPPED) -> None:
+        name, config, apps, me, activity, _ = row
+        session = Session(
+            self,
+            name,
+            msgspec.json.decode(config, type=SessionConfig),
+            msgspec.json.decode(apps, type=list[App]) if apps else [],
+        )
+        session.me = msgspec.json.decode(me, type=MeInfo) if me else None
+        session.activity = activity
+        session.webhooks = self._lanes(name, session.config)
+        session.status = status
+        self._sessions[name] = session
+
+    # -- for workers that share a store
+
+    def adopt(self, name: str) -> None:
+        """Takes a session up that was another process's, and starts it if it ran there."""
+        core = self.settings.core
+        row = self.store.read().execute(f"{_SELECT} WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            return
+        runs = core.restart_all or (row[-1] and core.restart_own)
+        self._put(row, STARTING if runs else STOPPED)  # whoever asks for it now waits, rather than hear that it stands
+        if runs:
+            self.start(name)
+
+    def take_out(self, name: str) -> Session | None:
+        """Forgets a session without changing anything in the store; see ``abandon``."""
+        return self._sessions.pop(name, None)
+
+    def abandon(self, session: Session) -> None:
+        """Stops the account of a session that was taken out and says nothing of it: it may live elsewhere already."""
+        held = session.changing.acquire(timeout=_ABANDON_SECONDS)  # who holds it may wait for the store
+        try:
+            self._halt(session)
+            session.status = STOPPED
+        finally:
+            if held:
+                session.changing.release()
 
     def start_kept(self) -> None:
         """Starts what ran before, and what the settings name; one that can't be started is FAILED, the rest go on."""
@@ -297,6 +343,8 @@ class Sessions:
             with self.store.write() as db:
                 db.execute("INSERT INTO session (name, config) VALUES (?, ?)", (name, msgspec.json.encode(config)))
                 session.webhooks = self._lanes(name, config)
+                for hook in self.on_create:
+                    hook(db, name)
             self._sessions[name] = session
         return session
 
@@ -434,6 +482,10 @@ class Sessions:
 
     def _lanes(self, name: str, config: SessionConfig) -> dict[str, tuple[int, ...]]:
         return self._outbox.set_lanes(name, [*(config.webhooks or ()), *self._global])
+
+
+def _not_found(name: str) -> NotFound:
+    return NotFound(f"Session '{name[:80]}' not found. Create it with POST /api/sessions first.")
 
 
 def global_webhooks(core: CoreSettings) -> list[WebhookConfig]:

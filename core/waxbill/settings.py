@@ -171,6 +171,13 @@ class CoreSettings(msgspec.Struct, frozen=True):
         Setting("WAHA_PRINT_QR", meaning="Print QR codes to the log (off unless asked for; WAHA's default is on)."),
     ] = False
     worker_id: Annotated[str, Setting("WAHA_WORKER_ID", meaning="Name of this server in answers and events.")] = ""
+    worker_url: Annotated[
+        str,
+        Setting(
+            "WAXBILL_WORKER_URL",
+            meaning="Where workers that share a store reach this one. Empty: http://, the machine's name, the port.",
+        ),
+    ] = ""
 
     # -- keys
     api_key: Annotated[

@@ -128,6 +128,10 @@ class Store(abc.ABC):
         """
         return True
 
+    def held(self, kind: str) -> set[int]:
+        """What of a kind this process has claimed and still has; raises one of ``errors`` when that can't be known."""
+        return set()
+
     def release(self, kind: str, key: int) -> None:  # noqa: B027
         """Lets go of what was claimed."""
 

@@ -13,6 +13,7 @@ from ..model.server import (
     StopResponse,
     WAHAEnvironment,
     WorkerInfo,
+    WorkerState,
 )
 from ..model.wire import Answer, Request
 from .operation import Area, Call, Reply, encode
@@ -111,6 +112,12 @@ def list_settings(call: Call) -> list[SettingInForce]:
         )
         for row in call.server.settings.table()
     ]
+
+
+@inside.get("/workers", scope="admin", waits=True)
+def list_workers(call: Call) -> list[WorkerState]:
+    """List the workers that share the sessions; none where the store is this server's alone."""
+    return call.server.workers.table() if call.server.workers is not None else []
 
 
 @inside.get("/plugins", scope="admin")

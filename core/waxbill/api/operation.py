@@ -280,6 +280,7 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
     fixed = server.fixed_headers
     pace = server.pace if operation.paced else None
     audit = server.audit if operation.changes else None
+    workers = server.workers
 
     def respond(req: falcon.Request, resp: falcon.Response, **path: str) -> None:
         if needs_thread and server.in_loop():
@@ -300,6 +301,13 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
             if session_in == "query":
                 name = query.session
         call.session_name = name or ""
+        if workers is not None and name and not operation.in_loop and not server.sessions.has(name):
+            if server.in_loop():
+                raise NeedsThread
+            address = workers.address_of(name)
+            if address is not None:
+                workers.forward(address, req, resp)
+                return
         if read_body is not None and operation.waits:
             server.files.check_room(call.session_name)
         if call.key is not None and not late_session:

@@ -16,7 +16,7 @@ from ..model.sessions import (
     SessionUpdateRequest,
 )
 from ..model.wire import Request
-from .operation import Area, Call
+from .operation import Area, Call, NeedsThread
 
 area = Area("🖥️ Sessions", prefix="/api/sessions")
 
@@ -34,12 +34,20 @@ def list_sessions(call: Call, query: SessionsQuery) -> list[SessionInfo]:
     """List the running sessions, or all of them."""
     apps = "apps" in (query.expand or ())
     sessions = [s for s in call.server.sessions.all() if query.all or s.status != "STOPPED"]
-    return [s.info(apps=apps) for s in sessions if call.key is None or s.name == call.key.session]
+    ours = [s.info(apps=apps) for s in sessions if call.key is None or s.name == call.key.session]
+    if call.server.workers is None:
+        return ours
+    if call.server.in_loop():
+        raise NeedsThread
+    return [*ours, *call.server.workers.gather(call.request)]
 
 
 @area.post("", scope="admin", waits=True, strict=True)
-def create_session(call: Call, body: SessionCreateRequest) -> SessionDTO:
+def create_session(call: Call, body: SessionCreateRequest) -> SessionDTO | None:
     """Create a session and start it, unless told not to."""
+    if call.server.workers is not None and (address := call.server.workers.place(call.request, body.name)):
+        call.server.workers.forward(address, call.request, call.response)
+        return None
     apps = call.server.apps.checked(body.name or "", body.apps or [])
     session = call.server.sessions.create(body.name, body.config or SessionConfig())
     call.server.apps.replace(session, apps)

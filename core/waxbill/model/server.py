@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from .wire import Answer, Request, Whole
 
 
@@ -47,3 +49,14 @@ class StopRequest(Request):
 
 class StopResponse(Answer):
     stopping: bool
+
+
+class WorkerState(Answer):
+    """A worker: where the others reach it, its free memory in MB, and how many sessions are its own."""
+
+    id: str
+    address: str
+    alive: bool
+    freeMb: float
+    sessions: int
+    self_: bool = msgspec.field(name="self", default=False)

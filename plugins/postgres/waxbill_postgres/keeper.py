@@ -46,17 +46,30 @@ class Keeper:
 
     def claim(self, kind: str, key: int) -> bool:
         with self._claiming:
-            if self._locks is None or self._locks.closed:
-                self._held.clear()
-                self._locks = psycopg.connect(**self._options, autocommit=True)
+            locks = self._connected()
             if (kind, key) in self._held:  # advisory locks count; ours don't
-                self._locks.execute("SELECT 1")
                 return True
-            row = self._locks.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", _lock(kind, key)).fetchone()
+            row = locks.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", _lock(kind, key)).fetchone()
             taken = row is not None and bool(row[0])
             if taken:
                 self._held.add((kind, key))
             return taken
+
+    def held(self, kind: str) -> set[int]:
+        with self._claiming:
+            self._connected().execute("SELECT 1")
+            return {key for of, key in self._held if of == kind}
+
+    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """The connection of the claims; a new one has none. The lock is held."""
+        if self._locks is None or self._locks.closed:
+            self._held.clear()
+            self._locks = psycopg.connect(**self._options, autocommit=True)
+            # The server, too, is to notice soon when this end has gone without a word.
+            self._locks.execute(
+                "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2"
+            )
+        return self._locks
 
     def release(self, kind: str, key: int) -> None:
         with self._claiming:

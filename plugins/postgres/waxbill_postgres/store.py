@@ -170,10 +170,10 @@ class PostgresStore(Store):
         self._options: dict[str, Any] = {
             "connect_timeout": max(2, round(wait_seconds)),
             # A server that has gone without a word is noticed.
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 2,
+            "keepalives_interval": 1,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 3000,
             **conninfo_to_dict(url),
             "client_encoding": "utf8",
             "application_name": f"waxbill {uuid.uuid4().hex[:12]}",
@@ -472,6 +472,9 @@ class PostgresStore(Store):
 
     def claim(self, kind: str, key: int) -> bool:
         return self._keeper.claim(kind, key)
+
+    def held(self, kind: str) -> set[int]:
+        return self._keeper.held(kind)
 
     def release(self, kind: str, key: int) -> None:
         self._keeper.release(kind, key)

@@ -1,0 +1,226 @@
+"""Workers on one PostgreSQL: how fast, how much memory, and that nothing is lost when parts of it go.
+
+    python benchmarks/cluster.py rates [--seconds 10]      SQLite; PostgreSQL with 1, 2, 3 workers
+    python benchmarks/cluster.py proof [--sessions 300]    three workers; one killed, PostgreSQL stopped, and filled up
+
+Needs PostgreSQL's programs (Debian: apt-get install postgresql). All processes are on this machine, the load too, so
+with more workers than processors to spare the rates do not grow.
+
+The proof sends to all sessions over all workers all the time, and at the end demands: every text that was answered with
+201 has reached the webhook, those of one session in order (first arrivals), and by the journal of ownership no session
+was with two workers. It prints how long a take-over took.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from tests.postgres import Postgres
+from tests.test_workers import CHAT, Cluster, alive, check_ownership, held_by, wait_for
+
+from waxbill.testing import Receiver, ServerProcess
+
+CONNECTIONS = 8
+
+
+def resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"process {pid} has ended")
+
+
+class Client(threading.Thread):
+    """Sends texts over one connection, to one session after the other, until it is stopped."""
+
+    def __init__(self, worker: ServerProcess, sessions: list[str], number: int) -> None:
+        super().__init__(daemon=True)
+        self._worker, self._sessions, self._number = worker, sessions, number
+        self.accepted: dict[str, list[str]] = {name: [] for name in sessions}
+        self.statuses: Counter[int] = Counter()
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._worker.port, timeout=150)
+        count = 0
+        while not self.stopped.is_set():
+            count += 1
+            name = self._sessions[count % len(self._sessions)]
+            text = f"{self._number}-{count}"
+            body = json.dumps({"session": name, "chatId": CHAT, "text": text})
+            try:
+                connection.request("POST", "/api/sendText", body, {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                answer.read()
+            except (OSError, http.client.HTTPException):
+                self.statuses[0] += 1
+                connection.close()
+                time.sleep(0.1)  # the worker was killed
+                continue
+            self.statuses[answer.status] += 1
+            if answer.status == 201:
+                self.accepted[name].append(text)
+
+
+@contextmanager
+def clients(pairs: list[tuple[ServerProcess, list[str]]]) -> Iterator[list[Client]]:
+    made = [Client(worker, sessions, number) for number, (worker, sessions) in enumerate(pairs)]
+    for client in made:
+        client.start()
+    try:
+        yield made
+    finally:
+        for client in made:
+            client.stopped.set()
+        for client in made:
+            client.join()
+
+
+def rate(pairs: list[tuple[ServerProcess, list[str]]], seconds: float) -> float:
+    with clients(pairs) as sending:
+        time.sleep(1)
+        before, began = sum(client.statuses[201] for client in sending), time.monotonic()
+        time.sleep(seconds)
+        return (sum(client.statuses[201] for client in sending) - before) / (time.monotonic() - began)
+
+
+def begin(worker: ServerProcess, sessions: list[str]) -> None:
+    for name in sessions:
+        assert worker.post("/api/sessions", {"name": name}).status == 201
+    wait_for(lambda: sum(each["status"] == "WORKING" for each in worker.get("/api/sessions").json()) >= len(sessions))
+
+
+def rates(folder: Path, seconds: float) -> None:
+    print("| store | workers | idle, MB each | sendText/s | after that, MB each |\n|---|---|---|---|---|")
+    (folder / "sqlite").mkdir()
+    environment = {"FORCE_MOCK_MODE": "true", "WAXBILL_MOCK_SCAN_SECONDS": "0"}
+    with ServerProcess(folder / "sqlite", **environment) as alone:
+        idle = resident_mb(alone.pid)
+        begin(alone, ["s0"])
+        found = rate([(alone, ["s0"])] * CONNECTIONS, seconds)
+        print(f"| SQLite | 1 | {idle:.1f} | {found:,.0f} | {resident_mb(alone.pid):.1f} |")
+    with Postgres(folder) as postgres, Receiver() as receiver:
+        for count in (1, 2, 3):
+            (folder / str(count)).mkdir()
+            cluster = Cluster(folder / str(count), postgres, receiver)
+            workers = [cluster.start(f"w{number}") for number in range(count)]
+            idle = max(resident_mb(worker.pid) for worker in workers)
+            wait_for(lambda workers=workers, count=count: all(len(alive(worker)) == count for worker in workers))
+            begin(workers[0], [f"s{number}" for number in range(4 * count)])
+            pairs = [(worker, sorted(held_by(worker))) for worker in workers]
+            pairs = [pair for pair in pairs if pair[1]]  # each asks for what is its own, as behind a router that knows
+            found = rate(pairs * (CONNECTIONS // len(pairs)), seconds)
+            used = max(resident_mb(worker.pid) for worker in workers)
+            print(f"| PostgreSQL | {count} ({len(pairs)} with sessions) | {idle:.1f} | {found:,.0f} | {used:.1f} |")
+            for worker in workers:
+                worker.stop()
+
+
+def proof(folder: Path, sessions: int) -> bool:
+    with Postgres(folder) as postgres, Receiver() as receiver:
+        cluster = Cluster(folder, postgres, receiver)
+        workers = [cluster.start(name) for name in ("a", "b", "c")]
+        names = [f"s{number:03}" for number in range(sessions)]
+        wait_for(lambda: all(len(alive(worker)) == 3 for worker in workers))
+        for number, name in enumerate(names):
+            cluster.begin(workers[number % 3], name)
+        wait_for(lambda: cluster.working(workers[0], *names), 120)
+        print(f"{sessions} sessions: {dict(Counter(cluster.owners().values()))}")
+        gone_ms: dict[str, int] = {}
+        # Each session is written to by one client only: then the order of its texts is known.
+        pairs = [(workers[number], names[number::3]) for number in range(3)]
+        with clients(pairs) as sending:
+
+            def progress() -> None:
+                before = sum(client.statuses[201] for client in sending)
+                wait_for(lambda: sum(client.statuses[201] for client in sending) > before + 300, 120)
+
+            progress()
+            for what, happen in (
+                ("a worker is killed", lambda: kill(cluster, "c", gone_ms)),
+                ("it comes back", lambda: bring_back(cluster, "c", sending)),
+                ("PostgreSQL is stopped for 30 s", lambda: outage(postgres, 30)),
+                ("all connections are used up for 5 s", lambda: use_up(postgres, 5)),
+            ):
+                happen()
+                began = time.monotonic()
+                wait_for(lambda: cluster.working(workers[0], *names), 120)
+                print(f"{what}: all sessions work {time.monotonic() - began:.1f} s later")
+                progress()
+        accepted = {name: client.accepted[name] for client in sending for name in client.accepted}
+        total = {text for texts in accepted.values() for text in texts}
+        wait_for(lambda: total <= set(cluster.bodies()), 120)
+        statuses: Counter[int] = sum((client.statuses for client in sending), Counter())
+        check_ownership(cluster.journal(), gone_ms)
+        arrived: dict[str, list[str]] = {name: [] for name in names}
+        for event in receiver.events:
+            if event["event"] == "message.any":
+                arrived[event["session"]].append(event["payload"]["body"])
+        in_order = all(
+            [text for text in dict.fromkeys(arrived[name]) if text in set(accepted[name])] == accepted[name]
+            for name in names
+        )
+        repeated = sum(len(texts) - len(set(texts)) for texts in arrived.values())
+        print(f"answers by status: {dict(statuses)}; {len(total)} accepted, none lost, {repeated} repeated")
+        print(f"in order: {in_order}; owners by the journal: one at a time")
+        for worker in cluster.workers.values():
+            worker.stop()
+        return in_order
+
+
+def kill(cluster: Cluster, name: str, gone_ms: dict[str, int]) -> None:
+    gone_ms[name] = time.time_ns() // 1_000_000
+    cluster.workers[name].kill()
+
+
+def bring_back(cluster: Cluster, name: str, sending: list[Client]) -> None:
+    cluster.workers[name].start()
+
+
+def outage(postgres: Postgres, seconds: float) -> None:
+    postgres.stop()
+    time.sleep(seconds)
+    postgres.start()
+
+
+def use_up(postgres: Postgres, seconds: float) -> None:
+    import psycopg
+
+    held = []
+    try:
+        while True:
+            held.append(psycopg.connect(postgres.url()))
+    except psycopg.OperationalError:
+        time.sleep(seconds)
+    finally:
+        for connection in held:
+            connection.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("what", choices=["rates", "proof"])
+    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--sessions", type=int, default=300)
+    parsed = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if parsed.what == "rates":
+            rates(Path(folder), parsed.seconds)
+        elif not proof(Path(folder), parsed.sessions):
+            raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
