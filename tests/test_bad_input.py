@@ -16,6 +16,7 @@ from msgspec import inspect
 from waxbill.api.operation import Operation
 from waxbill_mock.rules import Faults
 
+from .conftest import ON_POSTGRES
 from .contract.scenario import ANA, BO, PNG, Scenario
 from .simulating import ENGINES, Simulator
 
@@ -25,6 +26,8 @@ REFUSALS = {"forbidden", "not-authorized", "not-acceptable", "item-not-found", "
 LEFT_OUT = {"stop_server", "profile_cpu", "delete_session", "logout_session", "logout_named", "stop_named", "outbox"}
 #: These would leave nothing to make requests about.
 LEFT_OUT |= {"reset", "reset_session", "restore"}
+#: This answers over the socket itself, which there is none of here: see the tests of the wire.
+LEFT_OUT |= {"open_websocket"}
 
 TEXTS = st.one_of(
     st.sampled_from(
@@ -150,17 +153,22 @@ def known_of(simulator: Simulator) -> dict[str, list[Any]]:
     }
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=(*ENGINES, ON_POSTGRES))
 def lived_in(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     """A simulator with chats, groups, channels and labels in it."""
-    simulator = Simulator(tmp_path_factory.mktemp("input"), request.param, {"WAHA_DEBUG_MODE": "true"})
+    engine, _, other_store = request.param.partition(" on ")
+    environment = {"WAHA_DEBUG_MODE": "true"}
+    if other_store:
+        environment["WAXBILL_STORE"] = request.getfixturevalue("postgres").database()
+    simulator = Simulator(tmp_path_factory.mktemp("input"), engine, environment)
     scenario = Scenario(simulator.call)
     for area in ("sends", "chats", "people", "groups", "channels", "labels"):
         getattr(scenario, area)()
     yield simulator
-    (broken,) = simulator.server.store.read().execute("PRAGMA integrity_check").fetchone()
-    assert broken == "ok"
-    assert simulator.server.store.read().execute("PRAGMA foreign_key_check").fetchall() == []
+    if not other_store:
+        (broken,) = simulator.server.store.read().execute("PRAGMA integrity_check").fetchone()
+        assert broken == "ok"
+        assert simulator.server.store.read().execute("PRAGMA foreign_key_check").fetchall() == []
     simulator.server.close()
 
 

@@ -161,6 +161,7 @@ def test_lists_and_conflicts_are_said_in_one_way(store: Store) -> None:
         db.execute("INSERT OR IGNORE INTO note (n, text) VALUES (1, 'again')")
     listed = "SELECT text FROM note NOT INDEXED WHERE text IN (SELECT value FROM json_each(?)) ORDER BY n"
     assert store.read().execute(listed, ('["c", "a", "?"]',)).fetchall() == [("a",), ("c",)]
+    assert store.read().execute("SELECT text FROM note WHERE text IN ()").fetchall() == []
     with store.write() as db:
         changed = db.execute("UPDATE note SET text = 'x' WHERE text LIKE '%a%' OR text = :other", {"other": "b"})
         assert changed.rowcount == 2

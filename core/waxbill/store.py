@@ -3,8 +3,8 @@
 The core brings SQLite (``sqlite.py``); a plugin brings another by the hook ``waxbill_store``. All take the same SQL:
 what SQLite and PostgreSQL have in common, with ``?`` or ``:name`` for values, and these of SQLite's: ``INTEGER PRIMARY
 KEY [AUTOINCREMENT]`` as the first column of a table, for keys that are given out (read ``lastrowid``); ``WITHOUT
-ROWID``; ``INSERT OR IGNORE``; ``NOT INDEXED``; ``IN (SELECT value FROM json_each(?))`` for a list of texts. Truth is
-0 or 1, and written ``retired = 1``; text is compared byte by byte.
+ROWID``; ``INSERT OR IGNORE``; ``NOT INDEXED``; ``IN ()``; ``IN (SELECT value FROM json_each(?))`` for a list of texts.
+Truth is 0 or 1, and written ``retired = 1``; text is compared byte by byte.
 
 Threads: a store may be used by every thread; writers of a process take turns. Nothing slow (network, media, sleeping)
 may happen inside ``write()``.

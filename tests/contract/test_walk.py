@@ -15,7 +15,7 @@ import pytest
 
 from waxbill.api.operation import Operation
 
-from ..conftest import missing
+from ..conftest import ON_POSTGRES, missing
 from ..simulating import ENGINES, Simulator
 from . import facts
 from .scenario import ANA, PNG, Scenario, pair
@@ -132,14 +132,16 @@ class Walk:
         return facts.faults(value, kinds[0])
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=(*ENGINES, ON_POSTGRES))
 def walk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     if not shutil.which("ffmpeg"):
         missing("ffmpeg is not installed")
+    engine, _, other_store = request.param.partition(" on ")
     simulator = Simulator(
         tmp_path_factory.mktemp("walk"),
-        request.param,
+        engine,
         {
+            **({"WAXBILL_STORE": request.getfixturevalue("postgres").database()} if other_store else {}),
             "WAHA_DEBUG_MODE": "true",
             "WAXBILL_MOCK_SCAN_SECONDS": "-1",
             "WAXBILL_MOCK_DEVICE_SECONDS": "0",

@@ -12,6 +12,7 @@ _WORDS = re.compile(
     r"|(?<!:):(?P<name>[a-z_]\w*)"
     r"|%"
     r"|\s+NOT\s+INDEXED\b"
+    r"|\bIN\s*\(\s*\)"
     r"|\bSELECT\s+value\s+FROM\s+json_each\s*\((?P<list>\?|:\w+)\)"
 )
 _IGNORE = re.compile(r"^\s*INSERT\s+OR\s+IGNORE\b")
@@ -72,6 +73,8 @@ def _word(match: re.Match[str]) -> str:
         return f"SELECT json_array_elements_text(CAST({_word_of(match['list'])} AS json))"
     if match["name"] or word == "?":
         return _word_of(word)
+    if word.startswith("IN"):
+        return "IN (NULL)"  # in nothing
     return "" if word.lstrip().startswith("NOT") else word.replace("%", "%%")
 
 
