@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from waxbill.testing import Receiver, ServerProcess
 
+from ..postgres import Postgres
 from .page import Page
 
 pytestmark = pytest.mark.browser
@@ -178,3 +180,15 @@ def test_settings_and_plugins_are_shown_without_secrets(
     page.fill("Search settings", "MAX_BODY")
     page.wait(lambda: len(page.all("tr.set")) == 1)
     assert "7" in page.one("tr.set").text
+
+
+def test_workers_are_shown_where_several_share_the_sessions(
+    serve: Callable[..., ServerProcess], pages: Callable[..., Page], postgres: Postgres, tmp_path: Path
+) -> None:
+    url = postgres.database()
+    (tmp_path / "second").mkdir()
+    server = serve(WAXBILL_STORE=url, WAHA_WORKER_ID="first")
+    serve(tmp_path / "second", WAXBILL_STORE=url, WAHA_WORKER_ID="second")
+    page = pages(server).open("server")
+    page.sees("this one", "[aria-label=Workers]")
+    page.sees("second", "[aria-label=Workers]")

@@ -30,6 +30,7 @@ export class ServerFacts {
   constructor() {
     this.facts = h("dl", { class: "card facts" });
     this.problems = h("div");
+    this.workers = h("div");
     this.plugins = h("div");
     this.find = h("input", {
       type: "search",
@@ -50,6 +51,7 @@ export class ServerFacts {
       ),
       this.problems,
       this.facts,
+      this.workers,
       h("h2", null, "Plugins"),
       this.plugins,
       h("h2", null, "Settings"),
@@ -100,7 +102,12 @@ export class ServerFacts {
     this.problems.replaceChildren(
       ...problems.map(([name, text]) => h("p", { class: "wrong", role: "alert" }, h("b", null, name), ` ${text}`)),
     );
-    const [plugins, settings] = await Promise.all([get("/api/waxbill/plugins"), get("/api/waxbill/settings")]);
+    const [workers, plugins, settings] = await Promise.all([
+      get("/api/waxbill/workers"),
+      get("/api/waxbill/plugins"),
+      get("/api/waxbill/settings"),
+    ]);
+    this.#drawWorkers(workers);
     this.plugins.replaceChildren(
       table(
         "Plugins",
@@ -136,6 +143,33 @@ export class ServerFacts {
     );
     this.#settings = settings;
     this.#drawSettings();
+  }
+
+  // Only where several servers share the sessions.
+  #drawWorkers(workers) {
+    if (!workers.length) return;
+    this.workers.replaceChildren(
+      h("h2", null, "Workers"),
+      table(
+        "Workers",
+        ["Worker", "State", "Sessions", "Free memory", "Address"],
+        workers.map((each) =>
+          h(
+            "tr",
+            { class: each.self && "set" },
+            h("td", null, h("b", null, each.id), each.self && h("small", null, " this one")),
+            h(
+              "td",
+              null,
+              h("span", { class: `pill is-${each.alive ? "WORKING" : "FAILED"}` }, each.alive ? "alive" : "gone"),
+            ),
+            h("td", null, String(each.sessions)),
+            h("td", null, `${Math.round(each.freeMb).toLocaleString()} MB`),
+            h("td", null, h("code", null, each.address)),
+          ),
+        ),
+      ),
+    );
   }
 
   async #health() {
