@@ -347,3 +347,19 @@ def test_keys_that_one_worker_makes_are_known_to_the_others(cluster: Cluster) ->
     wait_for(lambda: a.get("/api/sessions/one").status == 200)
     assert b.get("/api/sessions/one").status == 200
     assert a.get("/api/sessions").json()[0]["name"] == "one"
+
+
+def test_an_app_is_found_by_its_id_whichever_worker_is_asked(cluster: Cluster) -> None:
+    a, b = (cluster.start(name, WAXBILL_AUDIT_KEEP="1000") for name in "ab")
+    cluster.begin(a, "one")
+    wait_for(lambda: cluster.working(b, "one"))
+    made = a.post(
+        "/api/apps", {"session": "one", "app": "calls", "config": {"dm": {"reject": False}, "group": {"reject": False}}}
+    )
+    assert made.status == 201, made.text
+    for worker in (a, b):
+        found = worker.get(f"/api/apps/{made.json()['id']}")
+        assert (found.status, found.json()["session"]) == (200, "one")
+        assert worker.get("/api/apps/app_none").status == 404
+    entries = [each for each in b.get("/api/waxbill/audit").json() if each["operation"] == "create_app"]
+    assert len(entries) == 1

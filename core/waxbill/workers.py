@@ -28,6 +28,7 @@ import msgspec
 
 from .model.errors import Unavailable
 from .model.server import WorkerState
+from .model.sessions import App
 from .store import Database, StoreError
 
 if TYPE_CHECKING:
@@ -328,6 +329,14 @@ class Workers:
             raise Unavailable(f"Session '{name}' is moving to another worker; nothing was done. Try again.", 1)
         return row[1]
 
+    def session_of_app(self, app_id: str) -> str:
+        """The session that has an app; empty when none has."""
+        rows = self._store.read().execute("SELECT name, apps FROM session WHERE apps IS NOT NULL").fetchall()
+        for name, apps in rows:
+            if any(app.id == app_id for app in msgspec.json.decode(apps, type=list[App])):
+                return str(name)
+        return ""
+
     def place(self, request: falcon.Request, name: str | None) -> str | None:
         """Where a new session goes: None for here, else another worker's address."""
         if request.get_header(HOP):
@@ -345,6 +354,7 @@ class Workers:
         body.seek(0)
         url = request.relative_uri
         answer = self._ask(address, request.method, url, _headers(request), body)
+        response.context.forwarded = True
         response.status = f"{answer.status} {answer.reason}"
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP and name.lower() != "content-length":

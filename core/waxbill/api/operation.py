@@ -301,13 +301,15 @@ def responder(server: Server, operation: Operation) -> Callable[..., None]:
             if session_in == "query":
                 name = query.session
         call.session_name = name or ""
-        if workers is not None and name and not operation.in_loop and not server.sessions.has(name):
-            if server.in_loop():
-                raise NeedsThread
-            address = workers.address_of(name)
-            if address is not None:
-                workers.forward(address, req, resp)
-                return
+        if workers is not None and not operation.in_loop:
+            owned = workers.session_of_app(path.get("id", "")) if late_session else name
+            if owned and not server.sessions.has(owned):
+                if server.in_loop():
+                    raise NeedsThread
+                address = workers.address_of(owned)
+                if address is not None:
+                    workers.forward(address, req, resp)
+                    return
         if read_body is not None and operation.waits:
             server.files.check_room(call.session_name)
         if call.key is not None and not late_session:
@@ -339,7 +341,8 @@ def _audited(audit: Audit, respond: Callable[..., None]) -> Callable[..., None]:
         except WahaError as error:
             audit.failed(req.context.call, error)
             raise
-        audit.note(req.context.call, falcon.util.http_status_to_code(resp.status))
+        if not getattr(resp.context, "forwarded", False):  # else the other worker has noted it
+            audit.note(req.context.call, falcon.util.http_status_to_code(resp.status))
 
     return audited
 
