@@ -40,7 +40,7 @@ def test_wheels_carry_what_they_need_and_nothing_else(wheels: Path) -> None:
     contents = {path.name.partition("-")[0]: zipfile.ZipFile(path).namelist() for path in wheels.glob("*.whl")}
     assert len(contents) == len(PROJECTS)
     for package, names in contents.items():
-        assert all(name.startswith((f"{package}/", f"{package}-")) for name in names), package
+        assert all(name.startswith((f"{package}/", f"{package}-", f"pytest_{package}.py")) for name in names), package
         assert f"{package}/py.typed" in names
         assert not any("test_" in name or name.endswith(".pyc") for name in names)
     assert "waxbill/assets/swagger-ui-bundle.js.gz" in contents["waxbill"]
