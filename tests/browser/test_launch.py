@@ -196,10 +196,11 @@ def test_a_browser_ends_when_its_guard_is_killed_and_it_is_closed(browser: Brows
 
 
 _STARTER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from waxbill_browser import binaries, flags
 from waxbill_browser.browser import Browser
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background ignores it
 browser = Browser(binaries.find(sys.argv[2]), Path(sys.argv[1]), flags.Look(), sandbox=flags.can_sandbox(), more="")
 browser.start()
 print(*browser.pids(), flush=True)
