@@ -1,8 +1,9 @@
 """Runs the benchmarks and writes their tables into docs/benchmarks.md, with machine, versions and date.
 
-    python benchmarks/page.py                  all, as long as they are meant to be (an hour)
+    python benchmarks/page.py                  all, as long as they are meant to be (three hours)
     python benchmarks/page.py --quick          all, briefly: to see that they run; writes to standard output
     python benchmarks/page.py deliveries.py    one of them; the other sections of the page stay as they are
+    python benchmarks/page.py soak.py --with=--minutes=10    with options of its own
 
 A benchmark that fails is named in its section, with the end of what it said. The machine should do nothing else.
 """
@@ -70,6 +71,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="files of this folder; all when there are none")
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--with", dest="options", action="append", default=[], metavar="OPTION")
     parsed = parser.parse_args()
     wanted = [path for path in scripts() if not parsed.names or path.name in parsed.names]
     if unknown := set(parsed.names) - {path.name for path in wanted}:
@@ -79,7 +81,7 @@ def main() -> int:
     for script in wanted:
         print(f"{script.name} ...", file=sys.stderr)
         quick = ["--quick"] if parsed.quick and "--quick" in script.read_text() else []
-        kept[title(script)] = section(script, quick)
+        kept[title(script)] = section(script, quick + parsed.options)
     text = head.rstrip() + "\n\n" + "\n".join(part.strip() + "\n" for part in kept.values())
     if parsed.quick:
         print(text)
