@@ -55,7 +55,7 @@ def examine(project: Path, archive: Path, wheel: Path) -> dict[str, Any]:
     names = zipfile.ZipFile(wheel).namelist()
     if f"{package}/py.typed" not in names:
         fail(f"{wheel.name} has no {package}/py.typed")
-    foreign = [name for name in names if not name.startswith((f"{package}/", f"{package}-"))]
+    foreign = [name for name in names if not name.startswith((f"{package}/", f"{package}-", f"pytest_{package}.py"))]
     if foreign:
         fail(f"{wheel.name} has {foreign}")
     with tarfile.open(archive) as opened:

@@ -47,7 +47,9 @@ def test_a_full_disk_loses_nothing_that_was_answered(serve: Callable[..., Server
         return 200 if accept else 503
 
     with Receiver(answer) as receiver:
-        server = serve(WAHA_LOCAL_STORE_BASE_DIR=str(small_disk / "store"), WAXBILL_HOOK_PAUSE_AFTER="0")
+        server = serve(
+            WAHA_LOCAL_STORE_BASE_DIR=str(small_disk / "store"), WAXBILL_HOOK_PAUSE_AFTER="0", WAXBILL_KEEP_FREE_MB="0"
+        )
         webhook = {"url": receiver.url, "events": ["message.any"], "retries": {"delaySeconds": 0.1, "attempts": 1000}}
         begin(server, webhook)
         for number in range(20):

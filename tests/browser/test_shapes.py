@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from waxbill.sqlite import SqliteStore
 from waxbill.store import Store
 from waxbill_browser import seen
 from waxbill_browser.script import script
@@ -101,7 +102,7 @@ def test_codes_of_added_members_have_words() -> None:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
-    made = Store(tmp_path / "store.sqlite3")
+    made = SqliteStore(tmp_path / "store.sqlite3")
     made.migrate("browser", seen.SCHEMA)
     yield made
     made.close()

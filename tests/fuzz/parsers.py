@@ -25,6 +25,7 @@ import msgspec
 from waitress.adjustments import Adjustments
 from waitress.buffers import OverflowableBuffer
 
+from waxbill.admission import Admission
 from waxbill.api.access import is_weak
 from waxbill.api.files import _serve
 from waxbill.api.forms import read_form
@@ -91,11 +92,13 @@ def chunks(data: bytes) -> None:
 def _adjustments() -> Any:
     found: Any = Adjustments(host="127.0.0.1", port=0, max_request_header_size=HEAD_BYTES, max_request_body_size=4096)
     found.for_uploads = found
+    found.keep_alive = True
 
     def nobody(request: Any) -> None:
         assert isinstance(request.path, str)
 
-    server: Any = SimpleNamespace(settings=_settings(), access=SimpleNamespace(caller=nobody))
+    access = SimpleNamespace(caller=nobody)
+    server: Any = SimpleNamespace(settings=_settings(), access=access, admission=Admission())
     found.intake = Intake(server, local_only=True)
     return found
 

@@ -220,7 +220,7 @@ GUARDS = [
           "except h11.ProtocolError as error:", "except ZeroDivisionError as error:"),
     Guard("More streams than there is room for", "bounded",
           "test_streams.py::test_there_are_as_many_streams_as_allowed", "core/waxbill/api/streams.py",
-          "        raise HandOver(reject(TRY_AGAIN, \"Too many streams\"))\n", "        pass\n"),
+          "        reject(TRY_AGAIN, \"Too many streams\")\n", "        pass\n"),
 
     # -- what is asked of others
     Guard("SSRF: private addresses in all their forms", "checked as what is connected to",
@@ -333,7 +333,7 @@ GUARDS = [
     Guard("Secrets in errors", "masked", f"{_SECRETS}::test_an_error_that_nobody_expected_hides_them",
           "core/waxbill/app.py", '"message": server.mask(str(error))}', '"message": str(error)}'),
     Guard("Other users of the machine read the store", "its files are private",
-          f"{_SECRETS}::test_a_store_that_others_could_read_is_made_private", "core/waxbill/store.py",
+          f"{_SECRETS}::test_a_store_that_others_could_read_is_made_private", "core/waxbill/sqlite.py",
           "os.fchmod(file, 0o600)", "os.fchmod(file, 0o644)"),
     Guard("Other users of the machine read files and profiles", "everything is private, whatever the umask",
           f"{_WIRE}::test_everything_on_disk_is_private_whatever_the_umask", _SERVER,

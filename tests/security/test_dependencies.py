@@ -12,8 +12,8 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).parent.parent.parent
 
 SIMULATOR = {
-    "falcon", "filetype", "h11", "msgspec", "pluggy", "python-dotenv", "qrcode", "waitress", "waxbill", "waxbill-mock",
-    "wsproto",
+    "falcon", "filetype", "h11", "msgspec", "pluggy", "python-dotenv", "qrcode", "ruamel-yaml", "waitress", "waxbill",
+    "waxbill-mock", "wsproto",
 }  # fmt: skip
 #: What each plugin adds to that.
 MORE = {

@@ -75,7 +75,7 @@ def test_a_scenario_does_what_its_control_operations_do(each: Simulator, tmp_pat
     assert each.events("poll.vote", "call.rejected", "message.revoked")
     assert ids["family"].endswith("@g.us")
     each.call("POST", "/api/sendText", {"session": "s", "chatId": ANA, "text": "pizza?"})
-    assert each.event("message")["payload"]["body"] == "yes please"
+    each.run_until(lambda: each.event("message")["payload"]["body"] == "yes please")
 
 
 def test_a_recording_replays_to_the_same(each: Simulator, tmp_path: Path) -> None:

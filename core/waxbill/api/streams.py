@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import NoReturn
 
 from ..model.errors import BadRequest, Unauthorized, Unavailable
 from ..model.events import select
@@ -39,21 +39,22 @@ def open_websocket(call: Call, query: StreamQuery) -> None:
         accept = handshake(headers, request.path)
     except ProtocolError as error:
         answer = _no_handshake(str(error))
-        raise HandOver(lambda sock: refuse(sock, answer)) from None
+        _hand_over(call, lambda sock: refuse(sock, answer))
 
-    def reject(code: int, reason: str) -> Callable[[socket.socket], object]:
-        return lambda sock: refuse(sock, accept + bye(code, reason))
+    def reject(code: int, reason: str) -> NoReturn:
+        _hand_over(call, lambda sock: refuse(sock, accept + bye(code, reason)))
 
     try:
         session = _session(call, query)
         events = _events(query)
     except Unauthorized as error:
         reason = UNAUTHORIZED if error.status == 401 else FORBIDDEN
-        raise HandOver(reject(POLICY, reason)) from None
+        reject(POLICY, reason)
     if call.server.hub.count >= call.server.settings.core.most_streams:
-        raise HandOver(reject(TRY_AGAIN, "Too many streams"))
+        reject(TRY_AGAIN, "Too many streams")
     last = query.lastEventId or ""
-    _hand_over(call, lambda sock: Connection(sock, WebSocket(), accept, session, events, last))
+    hub = call.server.hub
+    _hand_over(call, lambda sock: hub.add(Connection(sock, WebSocket(), accept, session, events, last)))
 
 
 @area.get("/api/events/stream", scope="open", in_loop=True)
@@ -66,14 +67,14 @@ def open_stream(call: Call, query: StreamQuery) -> None:
     if call.server.hub.count >= call.server.settings.core.most_streams:
         raise Unavailable("As many streams as WAXBILL_MAX_STREAMS allows are open; close one.", 30)
     last = call.request.get_header("Last-Event-ID") or query.lastEventId or ""
-    _hand_over(call, lambda sock: Connection(sock, EventStream(), GREETING, session, events, last))
+    hub = call.server.hub
+    _hand_over(call, lambda sock: hub.add(Connection(sock, EventStream(), GREETING, session, events, last)))
 
 
-def _hand_over(call: Call, make: Callable[[socket.socket], Any]) -> None:
+def _hand_over(call: Call, take: Callable[[socket.socket], object]) -> NoReturn:
     if not call.server.in_loop():
         raise Unavailable("Streams need the server's own port; this request did not come through it.")
-    hub = call.server.hub
-    raise HandOver(lambda sock: hub.add(make(sock)))
+    raise HandOver(take)
 
 
 def _no_handshake(why: str) -> bytes:
