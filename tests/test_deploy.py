@@ -165,7 +165,9 @@ def test_every_dependency_is_in_the_locks() -> None:
         locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / f"deploy/{name}.lock").read_text(), re.MULTILINE))
         for folder in (ROOT, *(ROOT / "plugins" / project for project in projects)):
             project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-            needed = {re.split(r"[^a-z0-9.-]", requirement)[0].replace(".", "-") for requirement in project["dependencies"]}
+            needed = {
+                re.split(r"[^a-z0-9.-]", requirement)[0].replace(".", "-") for requirement in project["dependencies"]
+            }
             assert needed - {"waxbill"} <= locked
 
 

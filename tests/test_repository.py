@@ -59,7 +59,11 @@ def test_a_release_is_built_and_checked_with_its_bill_of_materials(tmp_path: Pat
     command = [sys.executable, "deploy/release.py", str(tmp_path)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert len(list(tmp_path.glob("*.whl"))) == len(list(tmp_path.glob("*.tar.gz"))) == 1 + len(list((ROOT / "plugins").iterdir()))
+    assert (
+        len(list(tmp_path.glob("*.whl")))
+        == len(list(tmp_path.glob("*.tar.gz")))
+        == 1 + len(list((ROOT / "plugins").iterdir()))
+    )
     bill = json.loads((tmp_path / f"waxbill-{__version__}.cdx.json").read_text())
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.5")
     components = {component["name"]: component for component in bill["components"]}
