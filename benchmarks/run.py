@@ -205,12 +205,13 @@ def machine() -> str:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--quick", action="store_true", help="one round of 1 s: shows that it runs, no more")
+    options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--json", action="store_true", help="print every round's figures instead of the table")
     chosen = options.parse_args()
     for program in ("wrk", "node", "npm"):
         if not shutil.which(program):
             raise SystemExit(f"{program} is not on the PATH; install it (Debian: apt-get install wrk nodejs npm).")
-    rounds, seconds = (1, 1) if chosen.quick else (5, 5)
+    rounds, seconds = (1, 1) if chosen.quick else (chosen.rounds, 5)
     cache = cache_folder()
     subjects = [
         Subject("waxbill mock, on disk", start_waxbill, session=True),
