@@ -211,7 +211,7 @@ def use_up(postgres: Postgres, seconds: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("what", choices=["rates", "proof"])
+    parser.add_argument("what", choices=["rates", "proof"], nargs="?", default="rates")
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--sessions", type=int, default=300)
     parsed = parser.parse_args()
