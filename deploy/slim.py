@@ -24,10 +24,11 @@ _INSTALLERS = (
     *("_distutils_hack", "distutils-precedence.pth"),
 )
 #: Of the installed distributions: tests, what is for other systems, sources of compiled modules, Selenium's downloader
-#: of browsers and its tables of the DevTools protocol.
+#: of browsers and its tables of the DevTools protocol, and the YAML of scenarios, which are loaded from outside.
 _SITE = (
     *("**/tests", "**/test", "**/*.pyx", "**/*.pxd", "**/*.c", "**/*.h", "**/*.pyi"),
     *("falcon/bench", "falcon/cmd", "falcon/testing", "psutil/_ps[!lpu]*.py"),
+    *("ruamel", "ruamel.yaml-*", "ruamel_yaml-*"),
     *("selenium/webdriver/common/*/selenium-manager*", "selenium/webdriver/common/devtools/v*"),
 )
 #: Of the system: documentation (licences stay), and what Chromium needs for a desktop or for graphics tests.

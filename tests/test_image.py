@@ -37,10 +37,9 @@ def test_both_images_are_built_serve_without_rights_and_stay_small() -> None:
     mock, browser = report["mock"], report["browser"]
     assert set(mock["distributions"]) == {
         *("waxbill", "waxbill-mock", "waxbill-monitor"),
-        *("falcon", "filetype", "h11", "msgspec", "pluggy", "psutil", "python-dotenv", "qrcode", "ruamel.yaml"),
-        *("waitress", "wsproto"),
+        *("falcon", "filetype", "h11", "msgspec", "pluggy", "psutil", "python-dotenv", "qrcode", "waitress", "wsproto"),
     }
-    assert mock["dependencies_mb"] <= 8.5  # 1.3 of it for scenarios in YAML
+    assert mock["dependencies_mb"] <= 7
     assert mock["waxbill_mb"] <= 5
     assert mock["chromium_mb"] == 0
     assert browser["chromium_mb"] <= 290

@@ -78,6 +78,13 @@ def _begin(server: Remote, session: str) -> None:
 
 
 def _record(server: Remote, parsed: argparse.Namespace) -> int:
+    from .scenario import ScenarioError, open_yaml
+
+    try:
+        open_yaml("safe")  # before anything is written
+    except ScenarioError as error:
+        print(f"waxbill: {error}", file=sys.stderr)
+        return 1
     found = server.ask("GET", f"/api/waxbill/mock/{quote(parsed.session)}/recording")
     if parsed.output is None:
         _write(found, sys.stdout)
@@ -104,11 +111,11 @@ def _files_apart(scenario: dict[str, Any], output: Path) -> None:
 
 
 def _write(scenario: dict[str, Any], file: Any) -> None:
-    from ruamel.yaml import YAML
+    from .scenario import open_yaml
 
-    yaml = YAML(typ="safe")
+    yaml = open_yaml("safe")
     yaml.default_flow_style = None
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    yaml.sort_base_mapping_type_on_output = False
     yaml.allow_unicode = True
     yaml.width = 120
     yaml.dump(scenario, file)

@@ -111,6 +111,17 @@ def read(path: Path) -> Scenario:
     return _Reader(path).read()
 
 
+def open_yaml(kind: str) -> Any:
+    """ruamel.yaml's reader and writer of a kind (``rt``, ``safe``); raises ScenarioError where it was left out."""
+    try:
+        from ruamel.yaml import YAML
+    except ImportError:
+        raise ScenarioError(
+            "There is no YAML here (container images leave it out): run this where pip has installed waxbill[mock]."
+        ) from None
+    return YAML(typ=kind)
+
+
 class _Reader:
     """Reads one file. Values remember their lines, as ruamel.yaml notes them."""
 
@@ -138,11 +149,11 @@ class _Reader:
         return Scenario(self._path, session, steps, self._people)
 
     def _parsed(self) -> Any:
-        from ruamel.yaml import YAML
+        reader = open_yaml("rt")
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
         try:
-            tree = YAML(typ="rt").load(self._path.read_text(encoding="utf-8"))
+            tree = reader.load(self._path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise ScenarioError(f"{self._path} can't be read: {getattr(error, 'strerror', None) or error}") from None
         except MarkedYAMLError as error:
