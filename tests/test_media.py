@@ -163,7 +163,7 @@ def test_the_type_is_sniffed_and_not_believed(files: Files, site: str) -> None:
 def test_what_is_no_file_is_refused_and_leaves_nothing(files: Files, source: Any, kind: type, words: str) -> None:
     with pytest.raises(kind, match=words):
         files.take(**source)
-    assert not list((files.folder.parent / "incoming").glob("*"))
+    assert not list((files.storage.path.parent / "incoming").glob("*"))
 
 
 def test_files_are_served_with_ranges_and_nothing_that_a_browser_runs(serve: Callable[..., ServerProcess]) -> None:

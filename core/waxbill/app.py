@@ -54,6 +54,7 @@ from .driver import Driver, DriverSpec
 from .events import Events, environment
 from .masking import Mask
 from .media.files import Files
+from .media.storage import open_storage
 from .memory import Reading
 from .model.errors import BadRequest, EngineFailure, NotFound, Unavailable, WahaError
 from .model.server import WAHAEnvironment
@@ -125,9 +126,9 @@ class Server:
             log.warning("%s", warning)
             settings.move_store(folder)
         core = settings.core
+        self.files = Files(core, self.clock, open_storage(settings, plugins, self.clock))
         self.store = open_store(settings, plugins)
         self.store.warning = warning
-        self.files = Files(core, self.clock)
         self.outbox = Outbox(self.store)
         self.lanes = Lanes(
             self.outbox,
@@ -212,7 +213,7 @@ class Server:
             self.sessions.engine = self.driver.engine or self.sessions.engine
         self.sessions.obstacle = self.choice.reason
         #: Whether operations may run in the server's loop: none of the driver's waits for anything but the store.
-        self.inline = self.spec is None or self.spec.inline
+        self.inline = (self.spec is None or self.spec.inline) and not self.files.storage.waits
         self._environment = environment(
             self.settings, self.sessions.engine, self.driver.browser if self.driver else None
         )
@@ -347,6 +348,7 @@ class Server:
             self.driver.close()
         if self.lanes.close(self.settings.core.stop_seconds):
             self.store.close()
+        self.files.storage.close()
 
 
 def create_app(server: Server) -> falcon.App[Any, Any]:

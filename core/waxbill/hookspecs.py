@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     import falcon
 
     from .app import Server
+    from .clock import Clock
     from .delivery.outbox import Delivery, Outcome, WebhookRequest
     from .driver import Driver, DriverSpec
+    from .media.storage import MediaStorage
     from .memory import Reading
     from .settings import Settings
     from .store import Store
@@ -91,6 +93,20 @@ def waxbill_store(url: str, settings: Settings) -> Callable[[], Store] | None:
         @hookimpl
         def waxbill_store(url, settings):
             return (lambda: PostgresStore(url)) if url.startswith("postgresql:") else None
+    """
+
+
+@hookspec(firstresult=True)
+def waxbill_media_storage(kind: str, settings: Settings, clock: Clock) -> Callable[[], MediaStorage] | None:
+    """A place for published media that the plugin brings, for a value of WAHA_MEDIA_STORAGE (``kind``, in capitals).
+
+    Called once at start, before the store is opened. Return what opens it (a ``waxbill.media.storage.MediaStorage``;
+    raises SettingError with what to do), or None for a kind that is not yours. The core brings ``LOCAL``, a folder;
+    ``waxbill.testing.storage`` has the tests that each storage must pass::
+
+        @hookimpl
+        def waxbill_media_storage(kind, settings):
+            return (lambda: Tape(settings.part(TapeSettings).device)) if kind == "TAPE" else None
     """
 
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET
 
 from .admission import Admission
-from .media.files import remove_tree
+from .media.storage import remove_tree
 from .model import ids
 from .model.errors import NotFound, Unprocessable, ValidationFailed, WrongState
 from .model.events import select

@@ -267,6 +267,13 @@ class CoreSettings(msgspec.Struct, frozen=True):
     ] = "normal"
 
     # -- media
+    media_storage: Annotated[
+        str,
+        Setting(
+            "WAHA_MEDIA_STORAGE",
+            meaning="Where published media is kept: LOCAL (a folder), S3 (with waxbill[s3]), or what a plugin brings.",
+        ),
+    ] = "LOCAL"
     files_folder: Annotated[
         Path, Setting("WHATSAPP_FILES_FOLDER", meaning="Folder for published media; empty: files/ beside the store.")
     ] = Path()

@@ -136,7 +136,7 @@ export function readMessage(raw) {
     hasMedia: Boolean(raw.hasMedia),
     fileName: text(own.filename || content.documentMessage?.fileName),
     file: media && {
-      path: filePath(media.url),
+      path: filePath(media.s3 ? `/api/files/${media.s3.Key}` : media.url),
       link: elsewhere(media.url),
       type: text(media.mimetype),
       name: text(media.filename),

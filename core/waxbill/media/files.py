@@ -1,7 +1,6 @@
-"""Media on disk: taken in from a URL, from base64 or from an upload, and published for clients under /api/files.
+"""Media: taken in from a URL, from base64 or from an upload, and published for clients.
 
-A published file is named by us (session, message id, ending), is readable by this user only, and is removed when its
-lifetime is over (WHATSAPP_FILES_LIFETIME), or at the next start, unless files are kept for good.
+A published file is named by us (session, message id, ending); ``storage.py`` says where it lives.
 """
 
 from __future__ import annotations
@@ -12,8 +11,9 @@ import os
 import re
 import stat
 import threading
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeVar
 
 import msgspec
 
@@ -21,8 +21,11 @@ from ..admission import Admission
 from ..model.errors import BadRequest, StorageFull, Unprocessable
 from ..model.media import WAMedia
 from . import types
+from .storage import Folder, MediaStorage, Published, StorageError, Stored, may_be_named, remove_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..clock import Clock
     from ..settings import CoreSettings
 
@@ -31,6 +34,11 @@ log = logging.getLogger("waxbill.media")
 _CHUNK = 64 * 1024
 _UNSAFE = re.compile(r"[^A-Za-z0-9@._:-]")
 _SESSION = re.compile(r"[A-Za-z0-9_-]+")
+# WAHA tries five times, and no longer than this in all.
+_PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.5)
+_GIVE_UP_SECONDS = 12.0
+
+T = TypeVar("T")
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -42,34 +50,30 @@ class Taken(msgspec.Struct, frozen=True):
     filename: str | None
 
 
-def remove_tree(folder: Path) -> None:
-    """Removes a folder with everything in it, if it is there."""
-    if folder.exists():
-        import shutil  # it brings bz2 and lzma
-
-        shutil.rmtree(folder)
-
-
 class Files:
-    """The media folder of a server. Any thread may call it; ``take`` may wait for the network."""
+    """The media of a server. Any thread may call it; ``take`` may wait for the network, as may a storage that says so.
 
-    def __init__(self, core: CoreSettings, clock: Clock) -> None:
+    Without a ``storage``, published files lie in a folder.
+    """
+
+    def __init__(self, core: CoreSettings, clock: Clock, storage: MediaStorage | None = None) -> None:
         self._core = core
         self._clock = clock
-        self.folder = core.files_folder if str(core.files_folder) != "." else core.store_dir / "files"
+        self.storage = storage or Folder(core, clock)
         #: Start of the URLs of published files, without a trailing slash.
         self.base_url = core.public_url
         self._incoming = core.store_dir / "incoming"
         self.most_bytes = core.max_media_mb * 1024 * 1024
         self.admission = Admission()
+        #: For files so large that their reader may hold a thread: some threads are left for everybody else.
+        self.large_reads = threading.BoundedSemaphore(max(1, core.threads // 2))
         self._uploads: set[str] = set()
         self._local = threading.local()
 
     def clean(self) -> None:
         """For the start: removes what the last run left half taken, and what it published unless that is kept."""
         remove_tree(self._incoming)
-        if self._core.files_lifetime_seconds:
-            remove_tree(self.folder)
+        self.storage.start()
 
     def take(
         self,
@@ -177,37 +181,71 @@ class Files:
         prefixes = self._core.files_mimetypes
         return self._core.download_media and (not prefixes or mimetype.startswith(prefixes))
 
-    def publish(self, session: str, message_id: str, source: Path, mimetype: str, filename: str | None) -> WAMedia:
-        """Makes a file available under /api/files for the lifetime of files; one that is there already stays."""
+    def publish(
+        self,
+        session: str,
+        message_id: str,
+        source: Path,
+        mimetype: str,
+        filename: str | None,
+        *,
+        chat: str | None = None,
+    ) -> WAMedia:
+        """Keeps a file where clients can fetch it; one that is there already stays. Never raises: where it can't be
+        kept, ``error`` says why, as WAHA has it."""
         if not self.wanted(mimetype):
             return WAMedia(url=None, mimetype=mimetype, filename=filename)
-        name = f"{_UNSAFE.sub('_', message_id)}.{types.ending(mimetype)}"
-        target = self.folder / session / name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            try:
-                os.link(source, target)  # no copy where both are on one file system
-            except FileExistsError:
-                pass  # another thread was first
-            except OSError:
-                import shutil
-
-                shutil.copyfile(source, target)
-            lifetime = self._core.files_lifetime_seconds
-            if lifetime:
-                self._clock.call_later(lifetime, lambda: target.unlink(missing_ok=True))
-        url = f"{self.base_url}/api/files/{session}/{name}"
-        return WAMedia(url=url, mimetype=mimetype, filename=filename)
-
-    def find(self, session: str, name: str) -> Path | None:
-        """A published file by its address, or None for one that we did not name."""
-        if not _SESSION.fullmatch(session) or _UNSAFE.search(name) or name.startswith("."):
-            return None
-        path = self.folder / session / name
+        file = self._file(session, message_id, mimetype, filename, chat)
         try:
-            return path if path.is_file() else None
-        except OSError:  # a name that is too long for the file system
-            return None
+            self._tried(lambda: self._keep(file, source))
+        except StorageError as error:
+            return self._failed(file, error)
+        return self._link(file)
+
+    def published(self, session: str, message_id: str, mimetype: str, filename: str | None) -> WAMedia | None:
+        """What clients are told of a file that was published before; None for one that is not there (any more)."""
+        file = self._file(session, message_id, mimetype, filename)
+        try:
+            found = self._tried(lambda: self.storage.find(session, file.name))
+        except StorageError as error:
+            return self._failed(file, error)
+        return self._link(file) if found else None
+
+    def _keep(self, file: Published, source: Path) -> None:
+        if self.storage.find(file.session, file.name) is None:
+            self.storage.put(file, source)
+
+    @staticmethod
+    def _tried(action: Callable[[], T]) -> T:
+        """Does something with the storage, again where that may help."""
+        end = time.monotonic() + _GIVE_UP_SECONDS
+        for pause in _PAUSES_SECONDS:
+            try:
+                return action()
+            except StorageError as error:
+                if not error.again or time.monotonic() + pause > end:
+                    raise
+            time.sleep(pause)
+        return action()
+
+    @staticmethod
+    def _file(session: str, message_id: str, mimetype: str, filename: str | None, chat: str | None = None) -> Published:
+        name = f"{_UNSAFE.sub('_', message_id)}.{types.ending(mimetype)}"
+        return Published(session, name, mimetype, message_id, chat, filename)
+
+    def _link(self, file: Published) -> WAMedia:
+        link = self.storage.link(file.session, file.name, self.base_url)
+        return WAMedia(url=link.url, mimetype=file.mimetype, filename=file.filename, s3=link.s3)
+
+    @staticmethod
+    def _failed(file: Published, error: StorageError) -> WAMedia:
+        log.error("The media %s/%s could not be published: %s", file.session, file.name, error)
+        said = {"message": "The media could not be stored.", "details": str(error)}
+        return WAMedia(url=None, mimetype=file.mimetype, filename=file.filename, error=said)
+
+    def find(self, session: str, name: str) -> Stored | None:
+        """A published file by its address, or None for one that is not there. Raises StorageError."""
+        return self.storage.find(session, name) if may_be_named(session, name) else None
 
     def check_room(self, session: str) -> None:
         """Raises StorageFull where the disk is nearly full, or the session has as many files as it may have."""
@@ -229,5 +267,8 @@ class Files:
         return sum(state.st_size for state in files if not stat.S_ISDIR(state.st_mode))
 
     def forget(self, session: str) -> None:
-        """Removes what was published for a session."""
-        remove_tree(self.folder / session)
+        """Removes what was published for a session, unless the storage keeps it; says in the log where that fails."""
+        try:
+            self.storage.forget(session)
+        except StorageError as error:
+            log.error("The media of session '%s' could not be removed: %s", session, error)

@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from waxbill.media.files import remove_tree
+from waxbill.media.storage import remove_tree
 
 from . import flags, processes
 from .binaries import Binaries

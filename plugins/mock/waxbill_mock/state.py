@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from waxbill.media.files import remove_tree
+from waxbill.media.storage import remove_tree
 from waxbill.model.errors import NotFound, Unprocessable
 from waxbill.sqlite import SqliteStore
 from waxbill.store import Database

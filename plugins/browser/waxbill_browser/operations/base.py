@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from waxbill import Account, SessionHost
 from waxbill.media.files import Taken
-from waxbill.media.types import ending
 from waxbill.model.errors import EngineFailure, NotFound, Unprocessable, WahaError
 from waxbill.model.media import WAMedia
 from waxbill.model.messages import MessagesQuery
@@ -110,15 +109,15 @@ class Base(Account):
         message, files = raw["id"]["_serialized"], self.host.files
         if not files.wanted(mimetype):
             return self.unfetched(raw)
-        known = files.find(self.host.name, f"{message}.{ending(mimetype)}")
+        known = files.published(self.host.name, message, mimetype, _file_name(raw))
         if known is not None:  # not read out again while it is there
-            return files.publish(self.host.name, message, known, mimetype, _file_name(raw))
+            return known
         try:
             path = self._read_out(message)
         except (WahaError, OSError) as error:
             return WAMedia(url=None, mimetype=mimetype, filename=_file_name(raw), error={"details": str(error)[:1000]})
         try:
-            return files.publish(self.host.name, message, path, mimetype, _file_name(raw))
+            return files.publish(self.host.name, message, path, mimetype, _file_name(raw), chat=shapes.chat_of(raw))
         finally:
             path.unlink(missing_ok=True)
 

@@ -187,6 +187,10 @@ class Base(Account):
         message = self._message(chat, kind, body, from_me=True, source=source, content=content)
         if key and (self._dialect.uses_given_keys or source == "app"):
             message.key = ids.message_key(key, "id")
+        if content is not None and content.media is not None:  # published before the store is held: that may wait
+            if not as_status:
+                self._check_may_write(self.host.store.read(), chat)
+            self.published(message)
         with self.host.store.write() as db:
             if not as_status:
                 self._check_may_write(db, chat)
@@ -288,7 +292,9 @@ class Base(Account):
                 error = {"message": "Media could not be downloaded (simulated).", "details": "incomingMediaFails"}
                 message.media = WAMedia(mimetype=file.mimetype, filename=shown_name, error=error)
                 return message
-            message.media = self.host.files.publish(self.host.name, name, path, file.mimetype, shown_name)
+            message.media = self.host.files.publish(
+                self.host.name, name, path, file.mimetype, shown_name, chat=message.chat
+            )
         return message
 
     def _picture_url(self, owner: str, picture: str | None) -> str | None:

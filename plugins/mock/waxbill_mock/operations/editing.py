@@ -50,6 +50,8 @@ class Editing(Base):
         now = self._now_ms()
         if now - found.at_ms > _EDIT_MS:
             raise EngineFailure("The message is older than 15 minutes and can't be edited any more.", "not-allowed")
+        if self.host.wants("message.edited"):
+            self.published(found)  # before the store is held: it may wait
         with self.host.store.write() as db:
             values: dict[str, Any] = {"body": text, "edited_ms": now}
             if mentions:

@@ -58,6 +58,7 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
             message.participant = person(sender)
         quoted = self._quoted(reply_to)
         message.quoted = quoted.key if quoted else None
+        self.published(message)  # before the store is held: it may wait
         with self.host.store.write() as db:
             writer = message.participant or chat
             if ids.kind(writer) == "person":
