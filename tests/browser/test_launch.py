@@ -81,6 +81,13 @@ def test_the_sandbox_is_only_off_where_it_is_told_so(tmp_path: Path) -> None:
     assert {"--no-sandbox", "--no-zygote"} <= set(off)
 
 
+def test_full_chromium_keeps_one_zygote(tmp_path: Path) -> None:
+    for sandbox in (True, False):
+        found = flags.arguments(tmp_path, flags.Look(), headless_shell=False, sandbox=sandbox)
+        assert "--no-unsandboxed-zygote" in found
+        assert "--no-zygote" not in found
+
+
 def test_a_root_user_has_no_sandbox() -> None:
     if os.geteuid() == 0:
         assert not flags.can_sandbox()
