@@ -6,9 +6,11 @@ Protocol: https://chromedevtools.github.io/devtools-protocol/
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import logging
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +18,9 @@ from typing import Any
 import msgspec
 
 log = logging.getLogger("waxbill.browser.devtools")
+
+#: How long the browser may leave unread what it is sent, in ms; then the connection is over.
+_UNREAD_MS = 30_000
 
 
 class Gone(Exception):
@@ -53,6 +58,8 @@ class DevTools:
             url, timeout=10, suppress_origin=True, skip_utf8_validation=True, enable_multithread=True
         )
         self._socket.settimeout(None)
+        # A browser that reads nothing (it was stopped, it hangs) would keep whoever sends waiting for ever.
+        self._socket.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
         self._on_event, self._on_end = on_event, on_end
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
@@ -101,7 +108,10 @@ class DevTools:
         with self._lock:
             self._ended = True
         self._on_end = _nothing
-        self._socket.shutdown()  # type: ignore[no-untyped-call]
+        connection = self._socket.sock
+        if connection is not None:
+            with contextlib.suppress(OSError):  # it has ended by itself
+                connection.shutdown(socket.SHUT_RDWR)  # to close it would wake nobody who waits for it
 
     def _read(self) -> None:
         import websocket
@@ -115,6 +125,7 @@ class DevTools:
         except (OSError, websocket.WebSocketException) as error:
             log.debug("DevTools connection ended: %s", error)
         finally:
+            self._socket.shutdown()  # type: ignore[no-untyped-call]
             with self._lock:
                 self._ended = True
                 waiting = list(self._waiting.values())

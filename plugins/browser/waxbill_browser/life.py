@@ -100,6 +100,7 @@ class Life(Link):
         if page is not None and self.phase != AT_WORK:
             page.close()  # whatever waits for it goes on
         if not self._finished.wait(_STOP_SECONDS):
+            page = self._page  # it may have come meanwhile
             if page is not None:
                 page.close()
             if not self._finished.wait(_STOP_SECONDS):
