@@ -109,20 +109,17 @@ def test_the_user_agent_is_a_browsers() -> None:
 # -- running
 
 
-def installed() -> binaries.Binaries:
+def installed(kind: str = "") -> binaries.Binaries:
+    """What is to be used of Chromium: the kind that is taken by itself, or the one that is named."""
     try:
-        return binaries.find()
+        return binaries.find(kind)
     except binaries.Missing as error:
         missing(str(error))
         raise
 
 
 def full() -> binaries.Binaries:
-    try:
-        return binaries.find("chromium")
-    except binaries.Missing as error:
-        missing(str(error))
-        raise
+    return installed("chromium")
 
 
 @pytest.fixture(params=["headless-shell", "chromium"])

@@ -69,6 +69,9 @@ class Browser:
 
         self.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.profile.chmod(0o700)
+        other = processes.other_owner(self.profile)
+        if other:
+            raise BrowserFailed(f"another waxbill ({other}) has a browser on {self.profile}; stop one of the two")
         self.end_stale()
         self._scratch = Path(tempfile.mkdtemp(prefix="waxbill-browser-"))
         options = webdriver.ChromeOptions()
@@ -86,6 +89,7 @@ class Browser:
             "WAXBILL_CHROMEDRIVER_BINARY": str(self._binaries.chromedriver),
             "WAXBILL_CHROMIUM_BINARY": str(self._binaries.chromium),
             "WAXBILL_PROFILE": str(self.profile),
+            processes.OWNER: processes.started_by(),
         }
         self._service = Service(
             executable_path=str(_script("guard.sh", self.profile.parent)),
@@ -165,7 +169,7 @@ class Browser:
 
     def end_stale(self) -> None:
         """Ends what still runs on the profile, and frees it for the next browser."""
-        left = processes.of_profile(self.profile)
+        left = processes.of_profile(self.profile, of_others=False)
         if left:
             log.warning("Ending %d left-over process(es) of %s", len(left), self.profile)
             processes.end(left)

@@ -96,7 +96,7 @@ class BrowserDriver(Driver):
         self._user_agent: str | None = None
         self.blocks_pictures = self.settings.block_pictures == "always"
         store.migrate("browser", SCHEMA)
-        left = processes.under(settings.core.store_dir.absolute() / "sessions")
+        left = processes.under(settings.core.store_dir.absolute() / "sessions", of_others=False)
         if left:
             log.warning("Ending %d process(es) that a server before this one left behind", len(left))
             processes.end(left)

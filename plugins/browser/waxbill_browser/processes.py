@@ -11,26 +11,78 @@ from pathlib import Path
 _PROC = Path("/proc")
 
 
-def of_profile(profile: Path) -> list[int]:
-    """The ids of the processes of a profile: those that have it on their command line or in their environment."""
-    return _known_by([f"--user-data-dir={profile}".encode(), f"WAXBILL_PROFILE={profile}".encode()], exactly=True)
+#: Says in the environment of a browser, its chromedriver and its guard which server started them: ``started_by``.
+OWNER = "WAXBILL_OWNER"
 
 
-def under(folder: Path) -> list[int]:
+def started_by() -> str:
+    """This process as the owner of what it starts: its id, and its time of start, since ids come again."""
+    return f"{os.getpid()}:{_start(os.getpid())}"
+
+
+def of_profile(profile: Path, *, of_others: bool = True) -> list[int]:
+    """The ids of the processes of a profile: those that have it on their command line or in their environment.
+
+    With ``of_others=False`` without those that another server started which still lives.
+    """
+    return _with_children(_marked(profile, exactly=True), of_others=of_others)
+
+
+def under(folder: Path, *, of_others: bool = True) -> list[int]:
     """The same for all profiles that lie somewhere under a folder."""
-    return _known_by(
-        [f"--user-data-dir={folder}{os.sep}".encode(), f"WAXBILL_PROFILE={folder}{os.sep}".encode()], exactly=False
-    )
+    return _with_children(_marked(folder, exactly=False), of_others=of_others)
 
 
-def _known_by(marks: list[bytes], *, exactly: bool) -> list[int]:
+def other_owner(profile: Path) -> str:
+    """The other server that lives and has a browser on a profile, in words; empty when none has."""
+    return next((owner for pid in _marked(profile, exactly=True) if (owner := _other_owner(pid))), "")
+
+
+def _marked(folder: Path, *, exactly: bool) -> list[int]:
+    end = "" if exactly else os.sep
+    marks = tuple(f"{mark}{folder}{end}".encode() for mark in ("--user-data-dir=", "WAXBILL_PROFILE="))
     found = []
     for pid in _listed(_PROC):
         if pid.isdigit() and int(pid) != os.getpid():
             words = [word for name in ("cmdline", "environ") for word in _words(_PROC / pid / name)]
-            if any(word in marks if exactly else word.startswith(tuple(marks)) for word in words):
-                found += [int(pid), *children(int(pid))]  # pages and the like show neither
+            if any(word in marks if exactly else word.startswith(marks) for word in words):
+                found.append(int(pid))
+    return found
+
+
+def _with_children(pids: list[int], *, of_others: bool) -> list[int]:
+    found: list[int] = []
+    for pid in pids:
+        if of_others or not _other_owner(pid):
+            found += [pid, *children(pid)]  # pages and the like may show neither
     return [pid for pid in dict.fromkeys(found) if alive(pid)]
+
+
+def _other_owner(pid: int) -> str:
+    """The server that started a process, in words, if it is not this one and lives; else empty."""
+    while _is_child(pid):  # these show no environment, and may be in a namespace of their own: as their browser
+        pid = int(next(iter(_stat(pid)[1:]), 0))
+    try:
+        if os.readlink(_PROC / str(pid) / "ns" / "pid") != os.readlink(_PROC / "self" / "ns" / "pid"):
+            return "a server in another container"  # whose ids mean something else here
+    except OSError:
+        return ""  # it has ended, or is another user's
+    mark = f"{OWNER}=".encode()
+    told = next((word[len(mark) :] for word in _words(_PROC / str(pid) / "environ") if word.startswith(mark)), b"")
+    owner, _, start = told.decode(errors="replace").partition(":")
+    if not owner.isdigit() or int(owner) == os.getpid() or not alive(int(owner)) or _start(int(owner)) != start:
+        return ""
+    return f"process {owner}"
+
+
+def _stat(pid: int) -> list[str]:
+    """What stat says of a process, from its state on; empty when there is none. See proc(5)."""
+    return _text(_PROC / str(pid) / "stat").rpartition(")")[2].split()
+
+
+def _start(pid: int) -> str:
+    """When a process started, in the kernel's ticks; empty when there is none."""
+    return next(iter(_stat(pid)[19:]), "")
 
 
 def _words(file: Path) -> list[bytes]:
@@ -69,11 +121,7 @@ def end(pids: list[int], grace_seconds: float = 5.0) -> None:
 
 def alive(pid: int) -> bool:
     """Whether a process runs; one that has ended and waits for its parent does not."""
-    try:
-        fields = (_PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
-    except OSError:
-        return False
-    return bool(fields) and fields[0] not in (b"Z", b"X")
+    return next(iter(_stat(pid)), "X") not in "ZX"
 
 
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
