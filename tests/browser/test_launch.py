@@ -43,6 +43,14 @@ def test_a_named_binary_may_be_a_word_on_the_path(tmp_path: Path) -> None:
     assert found.chromium == tmp_path / "some-headless-shell"
 
 
+def test_a_folder_on_the_path_that_can_not_be_read_is_passed_over(tmp_path: Path) -> None:
+    """Such as one of root's, where a user was made by a service manager; root itself needs a name that is too long."""
+    driver = program(tmp_path / "chromedriver")
+    closed = f"/{'x' * 5000}"
+    found = binaries.find(str(program(tmp_path / "shell")), environment={"PATH": f"{closed}:{tmp_path}"})
+    assert found.chromedriver == driver
+
+
 def test_a_binary_that_is_not_there_is_said_with_what_to_install(tmp_path: Path) -> None:
     with pytest.raises(binaries.Missing, match=r"WAXBILL_BROWSER_BINARY is '/nowhere/chromium', which is no program"):
         binaries.find("/nowhere/chromium")
@@ -91,6 +99,13 @@ def test_full_chromium_keeps_one_zygote(tmp_path: Path) -> None:
 def test_a_root_user_has_no_sandbox() -> None:
     if os.geteuid() == 0:
         assert not flags.can_sandbox()
+
+
+def test_a_setuid_helper_of_roots_makes_a_sandbox_possible(tmp_path: Path) -> None:
+    helper = program(tmp_path / "chrome-sandbox")
+    assert not flags._has_helper(tmp_path / "chromium")
+    helper.chmod(0o4755)
+    assert flags._has_helper(tmp_path / "chromium") is (os.geteuid() == 0)  # else it is not root's
 
 
 def test_what_a_session_shows_of_itself(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def _first(names: tuple[str, ...], environment: Mapping[str, str]) -> Path | Non
 def _executable(name: str, environment: Mapping[str, str]) -> Path | None:
     """A program by its path, or by its name on the PATH."""
     for path in _places(name, environment):
-        if path.is_file() and os.access(path, os.X_OK):
+        if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return None
 

@@ -58,6 +58,7 @@ class DevTools:
             url, timeout=10, suppress_origin=True, skip_utf8_validation=True, enable_multithread=True
         )
         self._socket.settimeout(None)
+        assert self._socket.sock is not None
         # A browser that reads nothing (it was stopped, it hangs) would keep whoever sends waiting for ever.
         self._socket.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
         self._on_event, self._on_end = on_event, on_end

@@ -114,7 +114,8 @@ class Examination:
 
     def start(self) -> str:
         assert self._binaries is not None
-        sandbox = flags.can_sandbox() if self.settings.sandbox == "auto" else self.settings.sandbox == "on"
+        wanted = self.settings.sandbox
+        sandbox = flags.can_sandbox(self._binaries.chromium) if wanted == "auto" else wanted == "on"
         agent = self.settings.user_agent or flags.user_agent(browsers.version(self._binaries))
         look = flags.Look(user_agent=agent, locale=self.settings.locale, proxy=self.settings.proxy_server)
         profile = Path(self._folder.name) / "browser"

@@ -119,7 +119,7 @@ class BrowserDriver(Driver):
             if self._sandbox is None:
                 processes.adopt()
                 wanted = self.settings.sandbox
-                self._sandbox = flags.can_sandbox() if wanted == "auto" else wanted == "on"
+                self._sandbox = flags.can_sandbox(self._binaries.chromium) if wanted == "auto" else wanted == "on"
                 if not self._sandbox:
                     log.warning(
                         "Chromium runs without its sandbox: a flaw in it would be one of this user's. Run the server "

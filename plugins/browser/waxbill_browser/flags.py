@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 from pathlib import Path
 
 import msgspec
@@ -87,10 +88,26 @@ def arguments(profile: Path, look: Look, *, headless_shell: bool, sandbox: bool,
     return found + shlex.split(more)
 
 
-def can_sandbox() -> bool:
-    """Whether Chromium's sandbox works here: not as root, and only where users may make namespaces."""
+def can_sandbox(chromium: Path | None = None) -> bool:
+    """Whether the sandbox of this Chromium works here: not as root; where users may make namespaces, or by its helper.
+
+    The helper (Debian's package chromium-sandbox) is a program of root's beside Chromium, with the setuid bit.
+    """
     if os.geteuid() == 0:
         return False
+    return _may_make_namespaces() or (chromium is not None and _has_helper(chromium))
+
+
+def _has_helper(chromium: Path) -> bool:
+    try:
+        state = (chromium.resolve().parent / "chrome-sandbox").stat()
+        fresh = "NoNewPrivs:\t0" in Path("/proc/self/status").read_text()  # else the bit counts for nothing
+    except OSError:
+        return False
+    return fresh and state.st_uid == 0 and bool(state.st_mode & stat.S_ISUID)
+
+
+def _may_make_namespaces() -> bool:
     import subprocess
 
     try:
