@@ -228,6 +228,8 @@ class _Handler(BaseHTTPRequestHandler):
             text = _joined(EARLY if name == "early.js" else MAIN)
         elif name == "app.js":
             text = (PAGE / "app.js").read_text()
+        elif name == "worker.js":
+            text = "// a service worker that does nothing\n"
         else:
             self._send(404, "text/plain", b"there is no such script")
             return
