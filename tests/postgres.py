@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -9,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -97,6 +99,23 @@ class Postgres:
     def kill(self) -> None:
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(60)
+
+    @contextlib.contextmanager
+    def frozen(self, *pids: int) -> Iterator[None]:
+        """Stops all its processes, or some, as a machine that hangs does: connections stay open, nothing answers."""
+        frozen = pids or (self._process.pid, *self._children())
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in frozen:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def _children(self) -> list[int]:
+        parent = self._process.pid
+        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://waxbill@127.0.0.1:{self.port}/{database}"

@@ -240,11 +240,16 @@ def test_a_database_that_comes_back_finds_everything_going_on(
         wait_for(lambda: tried(server, "after").status == 201)
         send(server, "last")
         wait_for(lambda: bodies(receiver)[-1] == "last")
-        assert [text for text in bodies(receiver) if text != "refused"] == ["before", "after", "last"]
+        assert first_arrivals(receiver) == ["before", "after", "last"]
         received = texts(client, 3)
         while received[-1] != "last":
             received += texts(client, 1)
         assert [text for text in received if text != "refused"] == ["before", "after", "last"]
+
+
+def first_arrivals(receiver: Receiver) -> list[str]:
+    """What was accepted; an arrival that the store could not be told of is repeated."""
+    return [text for text in dict.fromkeys(bodies(receiver)) if text != "refused"]
 
 
 def tried(server: ServerProcess, text: str = "refused") -> Any:
@@ -268,3 +273,51 @@ def test_a_full_pool_answers_503_and_recovers(serve: Serve, postgres: Postgres) 
     wait_for(lambda: tried(server, "free").status == 201)
     listed = server.get(f"/api/s/chats/{CHAT}/messages?limit=10").json()
     assert [message["body"] for message in listed] == ["free"]
+
+
+def test_a_database_that_hangs_gives_503_in_time_and_loses_nothing(
+    serve: Serve, postgres: Postgres, receiver: Receiver
+) -> None:
+    server = serve(WAXBILL_STORE=postgres.database(), WAXBILL_POSTGRES_WAIT_SECONDS="1")
+    begin(server, {"url": receiver.url, "events": ["message.any"], "retries": QUICK})
+    send(server, "before")
+    with postgres.frozen():
+        answers: list[Any] = []
+        threads = [threading.Thread(target=lambda: answers.append(tried(server))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [answer.status for answer in answers] == [503] * 8
+        assert all(answer.headers["retry-after"] for answer in answers)
+        assert server.get("/health").status == 503
+        assert server.get("/ping").status == 200
+    wait_for(lambda: tried(server, "after").status == 201)
+    wait_for(lambda: "after" in bodies(receiver))
+    assert first_arrivals(receiver) == ["before", "after"]
+
+
+def test_one_connection_that_hangs_is_given_up_and_the_others_go_on(
+    stores: tuple[PostgresStore, PostgresStore], postgres: Postgres
+) -> None:
+    theirs = stores[0]
+    ours = PostgresStore(postgres.url(theirs.name.rpartition("/")[2]), pool=1, wait_seconds=2)
+    ours.migrate("notes", [NOTES])
+    add(ours, "before")
+    (pid,) = ours.read().execute("SELECT pg_backend_pid()").fetchone()
+    with postgres.frozen(pid):
+        with pytest.raises(psycopg.OperationalError, match="no answer within 3 s"):
+            ours.read().execute("SELECT 1")
+        add(theirs, "theirs")
+        wait_for(lambda: reached(lambda: add(ours, "ours")))
+    assert notes(ours) == notes(theirs) == ["before", "theirs", "ours"]
+    ours.close()
+
+
+def reached(act: Callable[[], Any]) -> bool:
+    """Whether the database could be asked."""
+    try:
+        act()
+    except psycopg.OperationalError:
+        return False
+    return True

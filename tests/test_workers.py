@@ -274,18 +274,29 @@ def test_nothing_is_lost_and_no_session_has_two_owners_when_a_worker_is_killed(c
     assert took < TAKE_OVER_SECONDS * 3  # a loaded machine is slow; benchmarks/cluster.py measures it
 
 
+@contextlib.contextmanager
+def stopped(postgres: Postgres) -> Iterator[None]:
+    postgres.stop()
+    try:
+        yield
+    finally:
+        postgres.start()
+
+
 @pytest.mark.long
-def test_workers_go_on_when_the_database_was_away_for_long(cluster: Cluster) -> None:
+@pytest.mark.parametrize("away", [stopped, Postgres.frozen])
+def test_workers_go_on_when_the_database_was_away_for_long(
+    cluster: Cluster, away: Callable[[Postgres], contextlib.AbstractContextManager[None]]
+) -> None:
     a, b = cluster.start("a"), cluster.start("b")
     names = [f"s{number}" for number in range(8)]
     cluster.begin(a, *names)
     wait_for(lambda: cluster.working(a, *names))
-    cluster.postgres.stop()
-    try:
-        assert wait_for(lambda: "this worker stops its sessions" in a.log + b.log)
+    owners = [worker for worker in (a, b) if held_by(worker)]
+    with away(cluster.postgres):
+        assert wait_for(lambda: all("this worker stops its sessions" in worker.log for worker in owners))
+        assert (held_by(a), held_by(b)) == (set(), set())
         assert send(a, "s0", "refused").status == 503
-    finally:
-        cluster.postgres.start()
     wait_for(lambda: cluster.working(a, *names))
     assert (held_by(a) & held_by(b), held_by(a) | held_by(b)) == (set(), set(names))
     for name in names:

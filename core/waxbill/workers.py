@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import socket
 import threading
 import time
 import zlib
@@ -44,6 +45,7 @@ DEAD_SECONDS = 10.0
 #: How long a start waits for the claims of the process before it, where that did not end well.
 _START_SECONDS = 20.0
 _FORWARD_SECONDS = 120.0
+_CONNECT_SECONDS = 3.0
 #: Marks a request that comes from another worker: it goes no further.
 HOP = "X-Waxbill-From-Worker"
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "date", "server"}
@@ -387,8 +389,10 @@ class Workers:
         kind: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
         if parts.scheme == "https":
             kind = http.client.HTTPSConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=_FORWARD_SECONDS)
+        connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
         try:
+            connection.connect()
+            _notice_silence(connection.sock)
             connection.request(method, url, body, {**headers, HOP: self.id})
             return connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
@@ -419,6 +423,16 @@ def _weight(session: str, worker: Worker) -> float:
     drawn = int.from_bytes(hashlib.blake2b(f"{worker.id} {session}".encode(), digest_size=6).digest(), "big")
     chance = (drawn + 1) / (2**48 + 1)
     return max(worker.free_mb, 1.0) / -math.log(chance)
+
+
+def _notice_silence(connection: socket.socket) -> None:
+    """A worker may take long to answer, but its machine acknowledges what it gets, or it is gone."""
+    connection.settimeout(_FORWARD_SECONDS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_SECONDS * 1000))
 
 
 def _headers(request: falcon.Request) -> dict[str, str]:

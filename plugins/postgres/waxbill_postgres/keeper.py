@@ -19,6 +19,8 @@ from typing import Any
 
 import psycopg
 
+from .connection import Connection
+
 log = logging.getLogger("waxbill.postgres")
 
 #: How often it is looked for what nobody announced.
@@ -26,6 +28,16 @@ POLL_SECONDS = 2.0
 #: At most one announcement in this time: each takes a lock that all of the database's commits wait for.
 _ANNOUNCE_SECONDS = 0.02
 _CHANNEL = "waxbill"
+#: How long an answer is waited for. Whoever has had none for so long is to let go of what it claimed in any case.
+_ANSWER_SECONDS = 6.0
+#: How long nobody asks again after that: those who queue up would each wait as long.
+_AWAY_SECONDS = 0.5
+#: After how long without a word the server gives the claims of a process free. It acknowledges nothing then: neither
+#: what was sent to it last (TCP_USER_TIMEOUT) nor keepalives.
+_FREE_AFTER = (
+    "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;"
+    "SET tcp_user_timeout = 7000"
+)
 
 
 class Keeper:
@@ -34,9 +46,10 @@ class Keeper:
     def __init__(self, options: dict[str, Any], name: str) -> None:
         self._options, self._name = options, name
         self._id = uuid.uuid4().hex
-        self._locks: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._locks: Connection | None = None
         self._held: set[tuple[str, int]] = set()
         self._claiming = threading.Lock()
+        self._away_until = 0.0
         self._heard: list[Callable[[], object]] = []
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._announces = self._looks = self._closing = False
@@ -46,10 +59,10 @@ class Keeper:
 
     def claim(self, kind: str, key: int) -> bool:
         with self._claiming:
-            locks = self._connected()
+            self._connected()
             if (kind, key) in self._held:  # advisory locks count; ours don't
                 return True
-            row = locks.execute("SELECT pg_try_advisory_lock(%s::int, %s::int)", _lock(kind, key)).fetchone()
+            row = self._ask("SELECT pg_try_advisory_lock(%s::int, %s::int)", _lock(kind, key)).fetchone()
             taken = row is not None and bool(row[0])
             if taken:
                 self._held.add((kind, key))
@@ -57,19 +70,36 @@ class Keeper:
 
     def held(self, kind: str) -> set[int]:
         with self._claiming:
-            self._connected().execute("SELECT 1")
+            self._ask("SELECT 1")
             return {key for of, key in self._held if of == kind}
 
-    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
+    def _ask(self, said: str, values: tuple[int, int] | tuple[()] = ()) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Asks by the connection of the claims. The lock is held."""
+        connection = self._connected()
+        try:
+            return connection.execute(said, values)
+        finally:
+            if connection.closed:
+                self._away_until = time.monotonic() + _AWAY_SECONDS
+
+    def _connected(self) -> Connection:
         """The connection of the claims; a new one has none. The lock is held."""
         if self._locks is None or self._locks.closed:
             self._held.clear()
-            self._locks = psycopg.connect(**self._options, autocommit=True)
-            # The server, too, is to notice soon when this end has gone without a word.
-            self._locks.execute(
-                "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2"
-            )
+            if time.monotonic() < self._away_until:
+                raise psycopg.OperationalError(f"{self._name} does not answer")
+            try:
+                self._locks = self._connect()
+                self._locks.execute(_FREE_AFTER)
+            except psycopg.Error:
+                self._away_until = time.monotonic() + _AWAY_SECONDS
+                raise
         return self._locks
+
+    def _connect(self) -> Connection:
+        connection = Connection.connect(**self._options, autocommit=True)
+        connection.limit_seconds = _ANSWER_SECONDS
+        return connection
 
     def release(self, kind: str, key: int) -> None:
         with self._claiming:
@@ -102,14 +132,14 @@ class Keeper:
     def _run(self) -> None:
         while not self._closing:
             try:
-                with psycopg.connect(**self._options, autocommit=True) as connection:
+                with self._connect() as connection:
                     connection.execute(f"LISTEN {_CHANNEL}")
                     self._attend(connection)
             except psycopg.Error as error:
                 log.warning("Announcements of other workers don't arrive: %s", str(error).strip())
                 self._wait(None, POLL_SECONDS)
 
-    def _attend(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    def _attend(self, connection: Connection) -> None:
         """Announces and listens until the connection breaks or the end."""
         self._tell()  # what was missed
         polled = time.monotonic()
@@ -126,7 +156,7 @@ class Keeper:
             if not self._closing:
                 time.sleep(_ANNOUNCE_SECONDS)  # what is announced meanwhile goes out together
 
-    def _wait(self, connection: psycopg.Connection[tuple[Any, ...]] | None, seconds: float) -> None:
+    def _wait(self, connection: Connection | None, seconds: float) -> None:
         watched = [self._bell, *([connection.fileno()] if connection else ())]
         ready, _, _ = select.select(watched, [], [], seconds)
         if self._bell in ready:

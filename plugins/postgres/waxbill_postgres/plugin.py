@@ -28,7 +28,7 @@ class PostgresSettings(msgspec.Struct, frozen=True):
         float,
         Setting(
             "WAXBILL_POSTGRES_WAIT_SECONDS",
-            meaning="How long a request waits for a connection, or for one statement; then it gets 503.",
+            meaning="How long a request waits for its turn, a connection, or one statement; then it gets 503.",
             low=0.1,
             high=300,
         ),

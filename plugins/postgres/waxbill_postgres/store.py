@@ -27,6 +27,7 @@ from psycopg_pool import ConnectionPool
 
 from waxbill.store import Database, Rows, Store, StoreError, Unstorable
 
+from .connection import Connection
 from .keeper import Keeper
 from .sql import definition, key_of, target, translated
 
@@ -35,12 +36,13 @@ log = logging.getLogger("waxbill.postgres")
 #: One starter at a time brings tables up to date: a key of advisory locks that is ours.
 MIGRATION_LOCK = 0x77617862
 _MIGRATION_SECONDS = 120
-#: Before a broken database is asked again.
+#: How long the server may take to say itself that a call waited too long.
+_GRACE_SECONDS = 1.0
+#: Before a broken database is asked again, and how long it is then waited for.
 _AWAY_SECONDS = 0.5
 _AWAY_WAIT_SECONDS = 0.1
+_AWAY_ANSWER_SECONDS = 1.0
 _BATCH = 200
-
-_Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class _Truth(Dumper):
@@ -55,7 +57,9 @@ class _Truth(Dumper):
 class _Local(threading.local):
     """What one thread knows of its transaction."""
 
-    connection: _Connection | None = None
+    connection: Connection | None = None
+    #: Its statements take as long as they take.
+    patient = False
     depth = 0
     grouping = False
     open = False
@@ -156,8 +160,9 @@ class PostgresStore(Store):
     shared = True
 
     def __init__(self, url: str, *, pool: int = 4, wait_seconds: float = 5.0) -> None:
-        """``pool``: most connections; ``wait_seconds``: how long a call waits for one of them, or for a lock."""
+        """``pool``: most connections; ``wait_seconds``: how long a call waits for one of them, a lock or an answer."""
         self._wait_seconds = wait_seconds
+        self._answer_seconds = wait_seconds + _GRACE_SECONDS
         self.local = _Local()
         self.database = _Database(self)
         self._writing = threading.Lock()
@@ -179,8 +184,9 @@ class PostgresStore(Store):
             "application_name": f"waxbill {uuid.uuid4().hex[:12]}",
         }
         self.name = self._check()
-        self._pool = ConnectionPool[_Connection](
+        self._pool = ConnectionPool[Connection](
             "",
+            connection_class=Connection,
             kwargs={**self._options, "autocommit": True, "cursor_factory": ClientCursor},
             configure=self._configure,
             min_size=1,
@@ -192,8 +198,7 @@ class PostgresStore(Store):
         )
         self._keeper = Keeper(self._options, self.name)
         logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
-        with self.write() as db:
-            db.execute("SELECT pg_advisory_xact_lock(?)", (MIGRATION_LOCK,))
+        with self._patient_write() as db:
             db.execute("CREATE TABLE IF NOT EXISTS part (name TEXT PRIMARY KEY, version BIGINT NOT NULL)")
             db.execute(
                 "CREATE TABLE IF NOT EXISTS part_script (part TEXT, n BIGINT, script TEXT, PRIMARY KEY (part, n))"
@@ -218,13 +223,15 @@ class PostgresStore(Store):
             raise StoreError(f"The store {shown} is PostgreSQL {version // 10000}; it takes 13 or newer.")
         return shown
 
-    def _configure(self, connection: _Connection) -> None:
+    def _configure(self, connection: Connection) -> None:
         connection.adapters.register_dumper(bool, _Truth)
-        connection.execute(f"SET lock_timeout = {int(self._wait_seconds * 1000)}")
+        connection.limit_seconds = self._answer_seconds
+        wait_ms = int(self._wait_seconds * 1000)
+        connection.execute(f"SET lock_timeout = {wait_ms}; SET statement_timeout = {wait_ms}")
 
     # -- connections
 
-    def _take(self) -> _Connection:
+    def _take(self) -> Connection:
         """A connection of the pool. While the database is away, calls fail soon instead of waiting one by one."""
         if time.monotonic() < self._away_until:
             raise psycopg.OperationalError(f"{self.name} does not answer")
@@ -235,10 +242,16 @@ class PostgresStore(Store):
                 self._note_away()
             raise
         self._lent.add(id(connection))
+        if self.local.patient:
+            connection.limit_seconds = None
+        else:
+            connection.limit_seconds = _AWAY_ANSWER_SECONDS if self._away else self._answer_seconds
         return connection
 
-    def _give_back(self, connection: _Connection) -> None:
+    def _give_back(self, connection: Connection) -> None:
         self._lent.discard(id(connection))
+        if connection.hung:  # the others would hang, too: one is tried at a time
+            self._note_away()
         self._pool.putconn(connection)
 
     def _note_away(self) -> None:
@@ -246,16 +259,16 @@ class PostgresStore(Store):
             log.error("%s does not answer; it is asked again until it does", self.name)
         self._away, self._away_until = True, time.monotonic() + _AWAY_SECONDS
 
-    def _fresh(self, send: Callable[[_Connection], Any]) -> tuple[_Connection, Any]:
+    def _fresh(self, send: Callable[[Connection], Any]) -> tuple[Connection, Any]:
         """Sends what nothing was sent before, over a connection that works; the caller gives that back."""
         for _ in range(self._pool.max_size + 1):
             connection = self._take()
             try:
                 answer = send(connection)
             except psycopg.Error:
-                broken = connection.broken
+                again = connection.broken and not connection.hung
                 self._give_back(connection)
-                if not broken:
+                if not again:
                     raise
             except BaseException:
                 self._give_back(connection)
@@ -275,7 +288,7 @@ class PostgresStore(Store):
     def run_all(self, said: str, rows: list[Any]) -> None:
         """A statement for each row of values, in one round trip."""
 
-        def send(connection: _Connection, prefix: str) -> Any:
+        def send(connection: Connection, prefix: str) -> Any:
             cursor = connection.cursor()
             assert isinstance(cursor, ClientCursor)
             statements = "; ".join(cursor.mogrify(said, row) for row in rows)
@@ -283,7 +296,7 @@ class PostgresStore(Store):
 
         self._send(send)
 
-    def _send(self, send: Callable[[_Connection, str], Any]) -> Any:
+    def _send(self, send: Callable[[Connection, str], Any]) -> Any:
         local = self.local
         try:
             if not local.open:
@@ -296,7 +309,7 @@ class PostgresStore(Store):
         except (errors.DataError, psycopg.DataError) as error:
             _unstorable(error)
 
-    def _send_in_transaction(self, send: Callable[[_Connection, str], Any]) -> Any:
+    def _send_in_transaction(self, send: Callable[[Connection, str], Any]) -> Any:
         local = self.local
         if local.failed:
             raise psycopg.OperationalError("an earlier write of the same group failed")
@@ -335,7 +348,8 @@ class PostgresStore(Store):
         return _Write(self)
 
     def begin(self) -> None:
-        self._writing.acquire()
+        if not self._writing.acquire(timeout=self._wait_seconds):
+            raise psycopg.OperationalError(f"the writers before this one wait for {self.name}")
         local = self.local
         local.open, local.failed = True, False
         # The transaction has its number before it gives out a key: see settled().
@@ -402,9 +416,7 @@ class PostgresStore(Store):
     # -- tables
 
     def migrate(self, part: str, scripts: list[str]) -> None:
-        with self.write() as db:
-            db.execute(f"SET LOCAL lock_timeout = {_MIGRATION_SECONDS * 1000}")
-            db.execute("SELECT pg_advisory_xact_lock(?)", (MIGRATION_LOCK,))
+        with self._patient_write() as db:
             row = db.execute("SELECT version FROM part WHERE name = ?", (part,)).fetchone()
             version = row[0] if row else 0
             if version > len(scripts):
@@ -426,6 +438,19 @@ class PostgresStore(Store):
                     [(part, n, script) for n, script in enumerate(scripts)],
                 )
         self._learn(scripts)
+
+    @contextlib.contextmanager
+    def _patient_write(self) -> Iterator[Database]:
+        """A transaction of one starter at a time, however long it takes."""
+        self.local.patient = True
+        try:
+            with self.write() as db:
+                db.execute(f"SET LOCAL lock_timeout = {_MIGRATION_SECONDS * 1000}")
+                db.execute("SET LOCAL statement_timeout = 0")
+                db.execute("SELECT pg_advisory_xact_lock(?)", (MIGRATION_LOCK,))
+                yield db
+        finally:
+            self.local.patient = False
 
     def _learn(self, scripts: list[str]) -> None:
         for script in scripts:
