@@ -671,6 +671,13 @@ class Driver:
         """
         return []
 
+    def misfits(self) -> dict[str, str]:
+        """The sessions that may not fit into this machine's memory, each with why, in words; must not wait.
+
+        To be said while there is time: an account that is too large can't be made smaller when memory has run out.
+        """
+        return {}
+
     def close(self) -> None:
         """Lets go of everything; all accounts are stopped."""
 

@@ -68,6 +68,14 @@ def test_a_page_that_fits_is_well(tmp_path: Path) -> None:
     assert "--phone" in found["not tried"]["found"]
 
 
+def test_a_page_that_is_too_large_for_the_machine_is_unwell(tmp_path: Path) -> None:
+    with StandIn() as whatsapp:
+        found = Doctor(tmp_path, whatsapp, "--browser", MEMORY_LIMIT_MB="150").checks()
+    assert found["QR code"]["well"] is True
+    assert found["memory"]["well"] is False
+    assert "may not fit on this machine" in found["memory"]["found"]
+
+
 def test_without_the_option_no_browser_is_started(tmp_path: Path) -> None:
     with StandIn() as whatsapp:
         assert "QR code" not in Doctor(tmp_path, whatsapp).checks()

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from waxbill import memory
@@ -19,6 +20,7 @@ from waxbill.model.messages import MessageTextRequest
 from waxbill.model.sessions import SessionConfig
 from waxbill.settings import Settings
 from waxbill_browser import processes
+from waxbill_browser.fit import misfit
 
 from .conftest import PEER, Drive, environment, eventually, in_page, of_kind, running, send
 from .standin import StandIn
@@ -142,7 +144,23 @@ def test_what_a_session_costs_is_told(drive: Drive) -> None:
 
 def test_an_account_that_does_not_fit_is_said_early(drive: Drive) -> None:
     server = drive(WAXBILL_BROWSER_HEALTH_SECONDS="0.5", MEMORY_LIMIT_MB="100", MEMORY_DRY_RUN="true")
-    assert server.wait_for_log(lambda line: "may not fit on this machine" in line, 60)
+    assert server.wait_for_log(lambda line: "Session 'one': it holds" in line and "may not fit on this" in line, 60)
+    assert "32 should be" in server.get("/api/memory").json()["misfits"]["one"]
+
+
+def test_an_account_that_fits_is_no_misfit(drive: Drive) -> None:
+    server = drive(WAXBILL_BROWSER_HEALTH_SECONDS="0.5", MEMORY_LIMIT_MB="512")
+    eventually(lambda: "memoryMb" in server.get("/api/sessions/one").json()["engine"])
+    assert server.get("/api/memory").json()["misfits"] == {}
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "fits"),
+    [(349, 512, True), (351, 512, False), (170, 256, True), (180, 256, False), (7800, 8000, True)],
+)
+def test_what_should_be_left_is_what_the_watch_begins_to_free_at(used: float, limit: float, fits: bool) -> None:
+    reading = msgspec.structs.replace(memory.read(), used_mb=used, limit_mb=limit)
+    assert (misfit(200.0, reading) == "") is fits
 
 
 def test_a_heap_limit_of_the_server_is_not_the_browsers(drive: Drive) -> None:

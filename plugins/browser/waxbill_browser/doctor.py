@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from waxbill import Check
+from waxbill import Check, memory
 from waxbill.qr import ascii_art
 from waxbill.settings import Settings
 
@@ -26,6 +26,7 @@ from . import flags, processes, wajs
 from .binaries import Binaries, Missing, find, how_to_install
 from .browser import Browser, BrowserFailed
 from .devtools import Gone, Refused, TimedOut
+from .fit import misfit
 from .page import Page, Problem
 from .settings import BrowserSettings
 
@@ -51,6 +52,7 @@ class Examination:
 
     def __init__(self, settings: Settings, show: Callable[[str], object]) -> None:
         self.settings = settings.part(BrowserSettings)
+        self._limit_mb = settings.core.memory_limit_mb
         self._show = show
         self._told: queue.Queue[str] = queue.Queue()
         self._document = ""
@@ -300,7 +302,13 @@ class Examination:
 
     def memory(self) -> str:
         assert self.browser is not None
-        return f"{processes.pss_mb(self.browser.pids()):.0f} MB (PSS of {len(self.browser.pids())} processes)"
+        held = processes.pss_mb(self.browser.pids())
+        why = misfit(held, memory.read(self._limit_mb))
+        if why:
+            raise Unwell(
+                why, "Use a machine with more memory, fewer sessions, or let this one sleep (docs/browser.md)."
+            )
+        return f"{held:.0f} MB (PSS of {len(self.browser.pids())} processes)"
 
     # -- what the steps share
 

@@ -168,6 +168,9 @@ class BrowserDriver(Driver):
             for pid, part in account.life.processes()
         ]
 
+    def misfits(self) -> dict[str, str]:
+        return {name: account.life.misfit for name, account in list(self.accounts.items()) if account.life.misfit}
+
     def relieve(self, rung: str) -> str | None:
         """What this driver can do about tight memory on a rung of the ladder, in words; see ``hookspecs``."""
         if rung == "levers":

@@ -28,6 +28,7 @@ from waxbill.model.sessions import STARTING
 from . import processes
 from .browser import Browser, BrowserFailed
 from .devtools import Gone, Refused, TimedOut
+from .fit import misfit
 from .link import ASLEEP, AT_WORK, LOADING, OVER, Account, Ended, Link, LoggedOut, Lost
 from .page import Page, Problem
 from .settings import BrowserSettings
@@ -39,7 +40,6 @@ _LINGER_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _FULL_DISK_MB = 16
 _WEIGH_SECONDS = 60.0
-_TIGHT_MB = 48.0
 
 
 class _Stopped(Exception):
@@ -85,7 +85,8 @@ class Life(Link):
         #: What its browser held of memory when it was last measured.
         self.memory_mb = 0.0
         self._weigh_at = 0.0
-        self._warned = False
+        #: Why it does not fit into this machine's memory, in words; empty when it does.
+        self.misfit = ""
 
     # -- for other threads
 
@@ -347,14 +348,9 @@ class Life(Link):
             return
         self._weigh_at = now + _WEIGH_SECONDS
         self.memory_mb = processes.pss_mb(browser.pids())
-        reading = memory.read(self._host.settings.core.memory_limit_mb)
-        if reading.available_mb < _TIGHT_MB and not self._warned:
-            log.warning(
-                "Session '%s' holds %.0f MB, and %.0f of %.0f MB are left (%s). "
-                "This account may not fit on this machine: see 'Memory' in docs/browser.md.",
-                self._host.name, self.memory_mb, reading.available_mb, reading.limit_mb, reading.source,
-            )  # fmt: skip
-        self._warned = reading.available_mb < _TIGHT_MB
+        before, self.misfit = self.misfit, misfit(self.memory_mb, memory.read(self._host.settings.core.memory_limit_mb))
+        if self.misfit and not before:
+            log.warning("Session '%s': %s.", self._host.name, self.misfit)
 
     def _check_disk(self) -> None:
         """Raises Ended when the profile's disk is full: WhatsApp's page loses what it can't write."""

@@ -50,6 +50,7 @@ def get_memory(call: Call) -> dict[str, Any]:
         "kernel_kills": reading.kills,
         "parts": parts,
         "sessions": sessions,
+        "misfits": server.driver.misfits() if server.driver else {},
         **_judgement(watch, reading, server.admission.reason),
     }
 
