@@ -1,7 +1,9 @@
 """Workers on one PostgreSQL: how fast, how much memory, and that nothing is lost when parts of it go.
 
     python benchmarks/cluster.py rates [--seconds 10]      SQLite; PostgreSQL with 1, 2, 3 workers
-    python benchmarks/cluster.py proof [--sessions 300]    three workers; one killed, PostgreSQL stopped, and filled up
+    python benchmarks/cluster.py proof [--sessions 300]    three workers on machines of their own (network namespaces,
+                                                           which take root): one killed, one cut off, PostgreSQL
+                                                           stopped, hung, and filled up
 
 Needs PostgreSQL's programs (Debian: apt-get install postgresql). All processes are on this machine, the load too, so
 with more workers than processors to spare the rates do not grow.
@@ -27,6 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from tests.networks import Networks
 from tests.postgres import Postgres
 from tests.test_workers import CHAT, Cluster, alive, check_ownership, held_by, wait_for
 
@@ -50,18 +53,21 @@ class Client(threading.Thread):
         self._worker, self._sessions, self._number = worker, sessions, number
         self.accepted: dict[str, list[str]] = {name: [] for name in sessions}
         self.statuses: Counter[int] = Counter()
+        self.slowest_seconds = 0.0
         self.stopped = threading.Event()
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._worker.port, timeout=150)
+        connection = http.client.HTTPConnection(self._worker.host, self._worker.port, timeout=150)
         count = 0
         while not self.stopped.is_set():
             count += 1
             name = self._sessions[count % len(self._sessions)]
             text = f"{self._number}-{count}"
             body = json.dumps({"session": name, "chatId": CHAT, "text": text})
+            headers = {"Content-Type": "application/json", "X-Api-Key": self._worker.key}
+            asked = time.monotonic()
             try:
-                connection.request("POST", "/api/sendText", body, {"Content-Type": "application/json"})
+                connection.request("POST", "/api/sendText", body, headers)
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, http.client.HTTPException):
@@ -70,6 +76,7 @@ class Client(threading.Thread):
                 time.sleep(0.1)  # the worker was killed
                 continue
             self.statuses[answer.status] += 1
+            self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - asked)
             if answer.status == 201:
                 self.accepted[name].append(text)
 
@@ -129,8 +136,13 @@ def rates(folder: Path, seconds: float) -> None:
 
 
 def proof(folder: Path, sessions: int) -> bool:
-    with Postgres(folder) as postgres, Receiver() as receiver:
+    with (
+        Networks() as networks,
+        Postgres(folder, networks.address) as postgres,
+        Receiver(host=networks.address) as receiver,
+    ):
         cluster = Cluster(folder, postgres, receiver)
+        cluster.networks = networks
         workers = [cluster.start(name) for name in ("a", "b", "c")]
         names = [f"s{number:03}" for number in range(sessions)]
         wait_for(lambda: all(len(alive(worker)) == 3 for worker in workers))
@@ -150,14 +162,17 @@ def proof(folder: Path, sessions: int) -> bool:
             progress()
             for what, happen in (
                 ("a worker is killed", lambda: kill(cluster, "c", gone_ms)),
-                ("it comes back", lambda: bring_back(cluster, "c", sending)),
+                ("it comes back", cluster.workers["c"].start),
+                ("a worker's network is cut", lambda: cut(cluster, "b", gone_ms)),
+                ("its network is mended", lambda: networks.mend("b")),
                 ("PostgreSQL is stopped for 30 s", lambda: outage(postgres, 30)),
+                ("PostgreSQL hangs for 15 s", lambda: hang(postgres, 15)),
                 ("all connections are used up for 5 s", lambda: use_up(postgres, 5)),
             ):
                 happen()
                 began = time.monotonic()
-                wait_for(lambda: cluster.working(workers[0], *names), 120)
-                print(f"{what}: all sessions work {time.monotonic() - began:.1f} s later")
+                wait_for(lambda: all_work(cluster, names), 120)
+                print(f"{what}: all sessions work {time.monotonic() - began:.1f} s later", flush=True)
                 progress()
         accepted = {name: client.accepted[name] for client in sending for name in client.accepted}
         total = {text for texts in accepted.values() for text in texts}
@@ -174,6 +189,7 @@ def proof(folder: Path, sessions: int) -> bool:
         )
         repeated = sum(len(texts) - len(set(texts)) for texts in arrived.values())
         print(f"answers by status: {dict(statuses)}; {len(total)} accepted, none lost, {repeated} repeated")
+        print(f"slowest answer: {max(client.slowest_seconds for client in sending):.1f} s")
         print(f"in order: {in_order}; owners by the journal: one at a time")
         for worker in cluster.workers.values():
             worker.stop()
@@ -185,8 +201,28 @@ def kill(cluster: Cluster, name: str, gone_ms: dict[str, int]) -> None:
     cluster.workers[name].kill()
 
 
-def bring_back(cluster: Cluster, name: str, sending: list[Client]) -> None:
-    cluster.workers[name].start()
+def cut(cluster: Cluster, name: str, gone_ms: dict[str, int]) -> None:
+    """Since when it has let go of its sessions is when the others may have them."""
+    assert cluster.networks is not None
+    cluster.networks.cut(name)
+    before = cluster.workers[name].log.count("this worker stops its sessions")
+    threading.Thread(target=note_fence, args=(cluster, name, before, gone_ms), daemon=True).start()
+
+
+def note_fence(cluster: Cluster, name: str, before: int, gone_ms: dict[str, int]) -> None:
+    wait_for(lambda: cluster.workers[name].log.count("this worker stops its sessions") > before)
+    gone_ms[name] = time.time_ns() // 1_000_000
+
+
+def all_work(cluster: Cluster, names: list[str]) -> bool:
+    """Whether every session works on a worker that lives."""
+    there = [worker for name, worker in cluster.workers.items() if worker.running]
+    return any(cluster.working(worker, *names) for worker in there)
+
+
+def hang(postgres: Postgres, seconds: float) -> None:
+    with postgres.frozen():
+        time.sleep(seconds)
 
 
 def outage(postgres: Postgres, seconds: float) -> None:

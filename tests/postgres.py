@@ -28,7 +28,8 @@ def installed() -> Path | None:
 class Postgres:
     """A server, from ``with`` to the end of the block; it can be stopped, killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
+        self.address = address
         programs = installed()
         assert programs is not None
         self._programs = programs
@@ -45,7 +46,9 @@ class Postgres:
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
         self._run("initdb", "-D", str(self.folder / "data"), "-U", "waxbill", "-A", "trust", "-E", "UTF8", "-N")
-        with socket.create_server(("127.0.0.1", 0)) as free:
+        with open(self.folder / "data/pg_hba.conf", "a") as allowed:
+            allowed.write(f"host all all {self.address}/24 trust\n")
+        with socket.create_server((self.address, 0)) as free:
             self.port = int(free.getsockname()[1])
         self.start()
         return self
@@ -61,7 +64,7 @@ class Postgres:
 
     def start(self) -> None:
         settings = {
-            "listen_addresses": "127.0.0.1",
+            "listen_addresses": self.address,
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
             "fsync": "off",  # for a power cut, which no test makes
@@ -118,7 +121,7 @@ class Postgres:
         return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
 
     def url(self, database: str = "postgres") -> str:
-        return f"postgresql://waxbill@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://waxbill@{self.address}:{self.port}/{database}"
 
     def ask(self, said: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Runs a statement as another client and answers its rows."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,8 @@ import pytest
 
 from waxbill.testing import Receiver, ServerProcess
 
+from .conftest import missing
+from .networks import Networks, NoNetworks
 from .postgres import Postgres
 from .test_deliveries import QUICK
 from .test_streams import connected, next_event
@@ -31,6 +32,8 @@ class Cluster:
         self.folder, self.postgres, self.receiver = folder, postgres, receiver
         self.url = postgres.database()
         self.workers: dict[str, ServerProcess] = {}
+        #: Where each worker has a machine of its own.
+        self.networks: Networks | None = None
 
     def start(self, name: str, **environment: str) -> ServerProcess:
         folder = self.folder / name
@@ -42,7 +45,8 @@ class Cluster:
             "WAXBILL_MOCK_SCAN_SECONDS": "0",
             **environment,
         }
-        self.workers[name] = ServerProcess(folder, **settings).start()
+        made = self.networks.server(name, folder, **settings) if self.networks else ServerProcess(folder, **settings)
+        self.workers[name] = made.start()
         return self.workers[name]
 
     def begin(self, worker: ServerProcess, *sessions: str) -> None:
@@ -65,6 +69,11 @@ class Cluster:
         listed = worker.get("/api/sessions?all=true")
         states = {each["name"]: each["status"] for each in listed.json()} if listed.status == 200 else {}
         return all(states.get(name) == "WORKING" for name in sessions)
+
+    def busiest(self, among: str) -> str:
+        """Which of these workers has most sessions."""
+        owners = list(self.owners().values())
+        return max(among, key=owners.count)
 
     def bodies(self) -> list[str]:
         return [event["payload"]["body"] for event in self.receiver.events if event["event"] == "message.any"]
@@ -117,59 +126,44 @@ def held_by(worker: ServerProcess) -> set[str]:
     return {each["name"] for each in listed}
 
 
-class Cable:
-    """A connection to PostgreSQL that can be cut: then nothing goes through, and neither end is told.
+class Traffic:
+    """Texts to all sessions by all workers, from ``with`` to the end of the block."""
 
-    The kernel of the cut machine would not answer PostgreSQL's keepalives; here it does, so the end that they bring
-    about is made when it is due.
-    """
+    def __init__(self, workers: list[ServerProcess], names: list[str]) -> None:
+        self._names = names
+        self.accepted: list[str] = []
+        self.wrong: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=each) for each in enumerate(workers)]
 
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._listener.getsockname()[1])
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
-        self._whole = threading.Event()
-        self._whole.set()
-        threading.Thread(target=self._accept, daemon=True).start()
+    def _run(self, of: int, worker: ServerProcess) -> None:
+        number = 0
+        while not self._over.is_set():
+            number += 1
+            text = f"{of}-{number}"
+            try:
+                answer = send(worker, self._names[(number * 7 + of) % len(self._names)], text)
+            except (OSError, http.client.HTTPException):  # the one that was killed
+                return
+            if answer.status == 201:
+                self.accepted.append(text)
+            elif answer.status != 503:
+                self.wrong.append(answer.text)
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = self._listener.accept()
-                if not self._whole.is_set():
-                    client.close()
-                    continue
-                server = socket.create_connection(("127.0.0.1", self._target))
-                self._pairs.append((client, server))
-                for one, other in ((client, server), (server, client)):
-                    threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+    def goes_on(self) -> None:
+        """Waits until more was accepted."""
+        before = len(self.accepted)
+        wait_for(lambda: len(self.accepted) > before + 100)
 
-    def _copy(self, one: socket.socket, other: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := one.recv(65536):
-                if not self._whole.is_set():
-                    return
-                other.sendall(data)
-            other.shutdown(socket.SHUT_WR)
+    def __enter__(self) -> Traffic:
+        for thread in self._threads:
+            thread.start()
+        return self
 
-    def cut(self, keepalive_seconds: float) -> None:
-        self._whole.clear()
-        threading.Timer(keepalive_seconds, self._end, [1]).start()
-
-    def _end(self, side: int) -> None:
-        for pair in self._pairs:
-            with contextlib.suppress(OSError):
-                pair[side].shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._whole.clear()
-        self._listener.close()
-        for side in (0, 1):
-            self._end(side)
-        for pair in self._pairs:
-            for end in pair:
-                end.close()
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
 
 
 def test_a_request_for_a_session_is_answered_by_its_owner(cluster: Cluster) -> None:
@@ -229,44 +223,19 @@ def test_nothing_is_lost_and_no_session_has_two_owners_when_a_worker_is_killed(c
     for number, name in enumerate(names):
         cluster.begin(workers[number % 3], name)
     wait_for(lambda: cluster.working(workers[0], *names))
-    accepted: list[str] = []
-    wrong: list[str] = []
-    stopped = threading.Event()
-
-    def traffic(worker: ServerProcess, of: int) -> None:
-        number = 0
-        while not stopped.is_set():
-            number += 1
-            name = names[(number * 7 + of) % len(names)]
-            text = f"{of}-{number}"
-            try:
-                answer = send(worker, name, text)
-            except (OSError, http.client.HTTPException):  # the one that was killed
-                return
-            if answer.status == 201:
-                accepted.append(text)
-            elif answer.status != 503:
-                wrong.append(answer.text)
-
-    threads = [threading.Thread(target=traffic, args=(worker, of)) for of, worker in enumerate(workers)]
-    for thread in threads:
-        thread.start()
-    wait_for(lambda: len(accepted) > 100)
-    victim = max("bc", key=lambda name: list(cluster.owners().values()).count(name))
-    moved = [name for name, owner in cluster.owners().items() if owner == victim]
-    assert moved
-    gone_ms = {victim: time.time_ns() // 1_000_000}
-    cluster.workers[victim].kill()
-    killed = time.monotonic()
-    wait_for(lambda: victim not in cluster.owners().values() and cluster.working(workers[0], *names))
-    took = time.monotonic() - killed
-    before = len(accepted)
-    wait_for(lambda: len(accepted) > before + 50)
-    stopped.set()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    wait_for(lambda: set(accepted) <= set(cluster.bodies()))
+    with Traffic(workers, names) as traffic:
+        traffic.goes_on()
+        victim = cluster.busiest("bc")
+        moved = [name for name, owner in cluster.owners().items() if owner == victim]
+        assert moved
+        gone_ms = {victim: time.time_ns() // 1_000_000}
+        cluster.workers[victim].kill()
+        killed = time.monotonic()
+        wait_for(lambda: victim not in cluster.owners().values() and cluster.working(workers[0], *names))
+        took = time.monotonic() - killed
+        traffic.goes_on()
+    assert not traffic.wrong
+    wait_for(lambda: set(traffic.accepted) <= set(cluster.bodies()))
     check_ownership(cluster.journal(), gone_ms)
     rest = [held_by(worker) for name, worker in cluster.workers.items() if name != victim]
     assert (rest[0] & rest[1], rest[0] | rest[1]) == (set(), set(names))
@@ -304,31 +273,60 @@ def test_workers_go_on_when_the_database_was_away_for_long(
     wait_for(lambda: set(names) <= set(cluster.bodies()))
 
 
-@pytest.mark.long
-def test_a_worker_that_is_cut_off_has_let_go_before_another_takes_over(cluster: Cluster) -> None:
-    cable = Cable(cluster.postgres.port)
-    through = cluster.url.replace(str(cluster.postgres.port), str(cable.port))
-    names = ["one", "two", "three"]
-    a = cluster.start("a", WAXBILL_STORE=through)
-    cluster.begin(a, *names)
-    wait_for(lambda: cluster.working(a, *names))
-    b = cluster.start("b")
-    wait_for(lambda: alive(b) == ["a", "b"])
-    cable.cut(keepalive_seconds=7)
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster whose workers have a machine each, with PostgreSQL and the receiver on this one."""
     try:
-        let_go = wait_for(lambda: time.monotonic() if "this worker stops its sessions" in a.log else None)
-        assert held_by(b) == set()
-        taken = wait_for(lambda: time.monotonic() if held_by(b) == set(names) else None)
-        assert taken > let_go
-        wait_for(lambda: cluster.working(b, *names))
-        assert all(send(b, name, name).status == 201 for name in names)
-    finally:
-        cable.close()
-    a.kill()
-    assert [(session, worker) for session, worker, what, _ in cluster.journal() if what == "take"] == [
-        *((name, "a") for name in names),
-        *((name, "b") for name in names),
-    ]
+        with (
+            Networks() as networks,
+            Postgres(tmp_path, networks.address) as postgres,
+            Receiver(host=networks.address) as receiver,
+        ):
+            found = Cluster(tmp_path, postgres, receiver)
+            found.networks = networks
+            yield found
+            for worker in found.workers.values():
+                worker.__exit__(None, None, None)
+    except NoNetworks as error:
+        missing(str(error))
+
+
+@pytest.mark.long
+def test_a_worker_that_is_cut_off_has_let_go_before_others_take_over_and_comes_back(apart: Cluster) -> None:
+    networks = apart.networks
+    assert networks is not None
+    workers = [apart.start(name) for name in "abc"]
+    names = [f"s{number}" for number in range(12)]
+    for number, name in enumerate(names):
+        apart.begin(workers[number % 3], name)
+    wait_for(lambda: apart.working(workers[0], *names))
+    victim = apart.busiest("abc")
+    cut, rest = apart.workers[victim], [worker for name, worker in apart.workers.items() if name != victim]
+    its = held_by(cut)
+    assert its
+    with Traffic(workers, names) as traffic:
+        traffic.goes_on()
+        networks.cut(victim)
+        wait_for(lambda: "this worker stops its sessions" in cut.log)
+        gone_ms = {victim: time.time_ns() // 1_000_000}
+        assert not its & (held_by(rest[0]) | held_by(rest[1]))  # nobody has taken them yet
+        wait_for(lambda: held_by(rest[0]) | held_by(rest[1]) == set(names))
+        assert held_by(cut) == set()
+        wait_for(lambda: apart.working(rest[0], *names))
+        traffic.goes_on()
+        assert send(cut, names[0], "refused").status == 503
+        networks.mend(victim)
+        for worker in workers:
+            wait_for(lambda worker=worker: alive(worker) == ["a", "b", "c"])
+        wait_for(lambda: send(cut, names[0], "back").status == 201)
+        traffic.goes_on()
+    assert not traffic.wrong
+    wait_for(lambda: {"back", *traffic.accepted} <= set(apart.bodies()))
+    check_ownership(apart.journal(), gone_ms)
+    for worker in rest:
+        worker.stop()
+    wait_for(lambda: held_by(cut) == set(names))  # it is one of them again
+    check_ownership(apart.journal(), gone_ms)
 
 
 def test_two_workers_of_one_name_are_not_let_in(cluster: Cluster, waxbill: Any) -> None:

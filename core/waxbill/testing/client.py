@@ -28,14 +28,15 @@ class Answer(msgspec.Struct):
 
 
 class Client:
-    """A server on a port of this machine; ``key`` goes along with every request."""
+    """A server on a port, usually of this machine; ``key`` goes along with every request."""
 
+    host = "127.0.0.1"
     port = 0
     key = ""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def log(self) -> str:
@@ -59,7 +60,7 @@ class Client:
             sent.setdefault("Content-Type", "application/json")
         if query:
             path += "?" + urlencode(query, doseq=True)
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_seconds)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout_seconds)
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()

@@ -1,4 +1,4 @@
-"""A webhook receiver on loopback: it keeps what it gets and answers as told."""
+"""A webhook receiver, on loopback unless told otherwise: it keeps what it gets and answers as told."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ class Receiver:
     ...     bot = receiver.wait_for(lambda event: event["event"] == "message")
     """
 
-    def __init__(self, answer: Callable[[Received], int] = lambda received: 200, port: int = 0) -> None:
+    def __init__(
+        self, answer: Callable[[Received], int] = lambda received: 200, port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
         self.answer = answer
         self.received: list[Received] = []
         self._changed = threading.Condition()
@@ -69,7 +71,7 @@ class Receiver:
             def handle_error(self, request: Any, client_address: Any) -> None:
                 """A client that goes away in the middle is part of many tests."""
 
-        self._server = Server(("127.0.0.1", port), Handler)
+        self._server = Server((host, port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -78,7 +80,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook"
+        return f"http://{self._server.server_address[0]!s}:{self.port}/hook"
 
     @property
     def events(self) -> list[dict[str, Any]]:
