@@ -20,7 +20,7 @@ from waxbill.settings import SettingError, Settings
 from waxbill.store import folder_for
 from waxbill.testing import Received, Receiver, ServerProcess
 
-from .test_plugins import install
+from .making import install
 
 Serve = Callable[..., ServerProcess]
 

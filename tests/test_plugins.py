@@ -19,18 +19,10 @@ from waxbill import hookimpl, hookspecs
 from waxbill.plugins import GROUP, Plugins, entry_points
 from waxbill.testing import Receiver, ServerProcess
 
+from .making import install
+
 ROOT = Path(__file__).parent.parent
 HOOKS = [name for name in vars(hookspecs) if name.startswith("waxbill_")]
-
-
-def install(site: Path, name: str, code: str) -> None:
-    """Puts a plugin distribution into a folder as an installer would: a module and the distribution's facts."""
-    info = site / f"{name.replace('-', '_')}-1.0.dist-info"
-    info.mkdir(parents=True)
-    module = name.replace("-", "_")
-    (site / f"{module}.py").write_text(code)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[console_scripts]\nx = y:z\n[waxbill]\n{name} = {module}\n")
 
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]

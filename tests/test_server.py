@@ -17,6 +17,8 @@ import pytest
 
 from waxbill.testing import Answer, ServerProcess
 
+from .making import install
+
 CHAT = "49301234567@c.us"
 Serve = Callable[..., ServerProcess]
 
@@ -334,3 +336,39 @@ def test_the_reference_can_have_a_password_or_be_off(serve: Serve, tmp_path: Pat
 
 
 # -- the monitor
+
+
+def test_a_request_that_waits_again_and_again_keeps_nothing_of_its_tries(
+    serve: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    code = """
+import weakref
+from waxbill import hookimpl
+from waxbill.api.operation import Area, Call, Parked
+
+area = Area("Test")
+tries = weakref.WeakSet()
+
+class Try:
+    pass
+
+class Waiting(Parked):
+    left = 20
+
+@area.get("/api/tries")
+def count(call: Call) -> int:
+    this = Try()
+    tries.add(this)
+    waiting = call.server.resumed or Waiting(lambda again: call.server.clock.call_later(0, again))
+    waiting.left -= 1
+    if waiting.left:
+        raise waiting
+    return len(tries)
+
+@hookimpl
+def waxbill_routes(app, server):
+    return [area]
+"""
+    install(tmp_path / "site", "tries", code)
+    server = serve(PYTHONPATH=str(tmp_path / "site"))
+    assert server.get("/api/tries").json() == 1

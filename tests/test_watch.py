@@ -21,8 +21,8 @@ from waxbill_monitor.ladder import Ladder
 from waxbill_monitor.plugin import watches
 from waxbill_monitor.watch import Watch
 
+from .making import install
 from .test_deliveries import wait_for
-from .test_plugins import install
 
 LIMIT = 512.0
 

@@ -1,4 +1,4 @@
-"""What comes in: the rules and limits for a request before anything acts on it. Only ``server.py`` imports it.
+"""What comes in: the rules and limits for a request before anything acts on it. Only the server imports it.
 
 Waitress parses; this refuses what two servers could read differently (request smuggling, RFC 9112 section 11.2), what
 has no bound in waitress, a large body of somebody unknown, and requests of other sites' pages where there is no key.

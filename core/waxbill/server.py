@@ -1,14 +1,12 @@
 """The server process: waitress, its loop with requests that never wait, and an end that loses nothing.
 
 Requests that need only the store run in the loop's own thread, all that arrived together sharing one commit; their
-answers leave after it. The rest runs in threads that start when they are first needed. Built on waitress 3's channel,
-task and dispatcher; ``tests/test_server.py`` notices when a release changes them.
+answers leave after it. The rest runs in threads that start when they are first needed.
 """
 
 from __future__ import annotations
 
 import copy
-import errno
 import logging
 import os
 import signal
@@ -19,17 +17,13 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-import falcon
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.buffers import OverflowableBuffer
-from waitress.channel import HTTPChannel
-from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
+from waitress.task import ThreadedTaskDispatcher
 
-from .api.operation import HandOver, Later, NeedsThread, Parked, encode, too_large
-from .intake import HEAD_BYTES, Intake, Parser, RequestTimeout
-from .model.errors import Unavailable, WahaError
+from .api.operation import HandOver, NeedsThread, Parked
+from .connections import Channel, Listener, PacedChannel
+from .intake import HEAD_BYTES, Intake
 
 if TYPE_CHECKING:
     from .app import Server
@@ -39,270 +33,26 @@ log = logging.getLogger("waxbill.server")
 # A thread that comes back from a lock or a system call waits for the interpreter up to this long behind a busy loop.
 # Python's 5 ms makes 64 connections slower than 8; 20 us doubles the rate there and costs nothing elsewhere.
 _SWITCH_SECONDS = 20e-6
-# What is read of a file at once to be sent: the kernel's buffer may have megabytes.
-_PIECE_BYTES = 256 * 1024
-# An answer of which nothing was read for so long is given up.
-_UNREAD_SECONDS = 60.0
-# After a refusal, what the client still sends is dropped for so long: a connection that is closed on unread data is
-# reset, and the client never reads why.
-_LINGER_SECONDS = 2.0
-# How long nobody is let in when all connections are busy, unless one of them ends before.
-_FULL_SECONDS = 0.05
 # Files of the store, of plugins and of what runs beside the connections.
 _OTHER_FILES = 128
 # A loop without anything to do still looks around this often (idle connections are closed then).
 _ROUND_SECONDS = 1.0
 
 
-class _ErrorTask(ErrorTask):
-    """What waitress itself refuses (a body too large, a malformed request), in WAHA's JSON."""
-
-    def execute(self) -> None:
-        error = self.request.error
-        if isinstance(error, WahaError):
-            self.status = falcon.util.code_to_http_status(error.status)
-            body = encode(error.body())
-            self.response_headers += error.headers().items()
-        else:
-            text = too_large(self.request.adj.max_request_body_size) if error.code == 413 else error.body
-            body = encode({"message": text, "error": error.reason, "statusCode": error.code})
-            self.status = f"{error.code} {error.reason}"
-        self.response_headers.append(("Content-Type", "application/json; charset=utf-8"))
-        self.response_headers.append(("Access-Control-Allow-Origin", "*"))
-        self.response_headers.append(("X-Content-Type-Options", "nosniff"))
-        self.response_headers.append(("Connection", "close"))
-        self.set_close_on_finish()
-        self.channel.lingers = True
-        self.content_length = len(body)
-        self.write(body)
-
-
-class _Channel(HTTPChannel):
-    """A connection whose answers, when made in the loop, stay in its buffer until the loop sends them."""
-
-    error_task_class = _ErrorTask
-    parser_class = Parser
-    server: _Listener
-    #: Whether what the client still sends is read and dropped after the answer, so that it gets to read that.
-    lingers = False
-    #: Until when, once the answer has left; 0 before.
-    _lingers_until = 0.0
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.sendbuf_len = min(self.sendbuf_len, _PIECE_BYTES)
-
-    #: What its request waits for, or has waited for.
-    parked: Parked | None = None
-
-    def write_soon(self, data: Any) -> int:
-        if not data or not isinstance(data, bytes) or not self.server.loop.in_loop():
-            return int(super().write_soon(data))
-        # Only this thread touches the buffer now: no lock, and no sending before the commit.
-        if self.current_outbuf_count >= self.adj.outbuf_high_watermark:
-            self.outbufs.append(OverflowableBuffer(self.adj.outbuf_overflow))
-            self.current_outbuf_count = 0
-        self.outbufs[-1].append(data)
-        self.current_outbuf_count += len(data)
-        self.total_outbufs_len += len(data)
-        return len(data)
-
-    def _flush_outbufs_below_high_watermark(self) -> None:
-        if not self.server.loop.in_loop():  # the loop would wait for itself here
-            super()._flush_outbufs_below_high_watermark()
-
-    # -- limits; the loop calls these
-
-    def check_time(self, now: float) -> None:
-        """Ends a connection whose request does not come in, whose answer is not read, or that does nothing."""
-        request = self.request
-        if self._lingers_until:
-            if now > self._lingers_until:
-                super().handle_close()
-        elif self.total_outbufs_len:
-            if now - self.last_activity > _UNREAD_SECONDS:
-                self.will_close = True
-        elif self.requests:
-            if request is not None:
-                request.begun = now  # it could not go on: the one before it is not answered yet
-        elif request is not None and request.overdue(now):
-            self.request = None
-            request.refuse(RequestTimeout("The request came in too slowly and was given up."))
-            self.requests.append(request)
-            self.server.add_task(self)
-        elif now - self.last_activity > self.adj.channel_timeout:
-            self.will_close = True
-
-    @property
-    def idle(self) -> bool:
-        """Whether nobody waits for an answer on it."""
-        return not (self.requests or self.total_outbufs_len or self.will_close)
-
-    def has_left(self) -> bool:
-        """Whether the client has closed its connection, although it is not read from."""
-        try:
-            return not self.socket.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-
-    def readable(self) -> bool:
-        # waitress's own condition (nothing is read ahead), without its detours: the loop asks this of all connections
-        return bool(self._lingers_until) or not (
-            self.requests or self.total_outbufs_len or self.will_close or self.close_when_flushed
-        )
-
-    def handle_read(self) -> None:
-        if not self._lingers_until:
-            super().handle_read()
-            return
-        try:
-            gone = not self.socket.recv(64 * 1024)
-        except BlockingIOError:
-            return
-        except OSError:
-            gone = True
-        if gone:
-            super().handle_close()
-
-    def handle_close(self) -> None:
-        if self.lingers and not self._lingers_until and self.connected:
-            self.will_close = self.close_when_flushed = False
-            self._lingers_until = time.time() + _LINGER_SECONDS
-            try:
-                self.socket.shutdown(socket.SHUT_WR)
-                return
-            except OSError:
-                pass  # the client is gone
-        super().handle_close()
-
-    def del_channel(self, map: Any = None) -> None:
-        for request in (self.request, *self.requests):
-            if request is not None:
-                request.forget()
-        super().del_channel(map)
-
-    def release(self) -> socket.socket:
-        """Lets go of the connection for somebody else to go on with it."""
-        self.del_channel()
-        self.connected = False
-        self.requests.clear()
-        released: socket.socket = self.socket
-        return released
-
-    def retract(self) -> None:
-        """Replaces an answer that was made but not sent: what it promised could not be kept."""
-        for buffer in self.outbufs:
-            buffer.close()
-        body = encode(
-            {
-                "message": "The store can't be written now. Nothing was changed; try again.",
-                "error": "Service Unavailable",
-                "statusCode": 503,
-            }
-        )
-        head = (
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\nRetry-After: 5\r\nConnection: close\r\n\r\n"
-        )
-        self.outbufs = [OverflowableBuffer(self.adj.outbuf_overflow)]
-        self.outbufs[0].append(head.encode() + body)
-        self.current_outbuf_count = self.total_outbufs_len = len(head) + len(body)
-        self.close_when_flushed = True
-
-
-class _PacedTask(WSGITask):
-    """A request that knows itself, for a place in the line of its session's sends."""
-
-    def get_environment(self) -> dict[str, Any]:
-        environ: dict[str, Any] = super().get_environment()
-        environ["waxbill.request"] = self.request
-        return environ
-
-
-class _PacedChannel(_Channel):
-    """For a server that paces its sends; the others don't pay for it."""
-
-    task_class = _PacedTask
-
-
 class _InThread:
-    """A request on its way through a thread; one that finds that it has to wait for its turn goes back to the loop."""
+    """A request on its way through a thread; one that has to wait for something goes back to the loop."""
 
-    def __init__(self, loop: Loop, channel: _Channel) -> None:
+    def __init__(self, loop: Loop, channel: Channel) -> None:
         self._loop, self._channel = loop, channel
 
     def service(self) -> None:
         try:
             self._channel.service()
-        except Later as later:
-            self._loop.run_later(self._channel, later.due)
+        except Parked as parked:
+            self._loop.park(self._channel, parked)
 
     def cancel(self) -> None:
         self._channel.cancel()
-
-
-class _Listener(TcpWSGIServer):
-    """The listening socket and its connections."""
-
-    channel_class = _Channel
-    loop: Loop
-    _sleeps_until = 0.0
-
-    def maintenance(self, now: float) -> None:
-        for channel in list(self.active_channels.values()):
-            channel.check_time(now)
-
-    def readable(self) -> bool:
-        now = time.time()
-        if now >= self.next_channel_cleanup:
-            self.next_channel_cleanup = now + self.adj.cleanup_interval
-            self.maintenance(now)
-        return bool(self.accepting) and now >= self._sleeps_until
-
-    def handle_accept(self) -> None:
-        if len(self._map) < self.adj.connection_limit or self.make_room():
-            super().handle_accept()
-        else:
-            self._sleeps_until = time.time() + _FULL_SECONDS  # every connection has a request that is being answered
-
-    def make_room(self) -> bool:
-        """Closes connections that wait for nothing: of the source that has most of them, the longest idle first.
-        False when there are none.
-
-        So whoever opens many can only push out their own.
-        """
-        from .limits import source
-
-        idle: dict[str, list[_Channel]] = {}
-        for channel in self.active_channels.values():
-            if channel.idle:
-                idle.setdefault(source(channel.addr[0]), []).append(channel)
-        if not idle:
-            return False
-        _, _, most = max((len(channels), name, channels) for name, channels in idle.items())
-        most.sort(key=lambda channel: channel.last_activity)
-        for channel in most[: max(1, len(most) // 10)]:
-            channel.lingers = False
-            channel.will_close = True  # the loop closes it in its next round
-        return True
-
-    def accept(self) -> Any:
-        try:
-            return super().accept()
-        except OSError as error:
-            if error.errno not in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
-                raise
-            log.error("A connection could not be taken: %s", error)
-            self.make_room()
-            self._sleeps_until = time.time() + _ROUND_SECONDS  # asking again at once would change nothing
-            return None
-
-    def pull_trigger(self) -> None:
-        """Wakes the loop, unless it is the loop that asks."""
-        if not self.loop.in_loop():
-            super().pull_trigger()
 
 
 class _Threads(ThreadedTaskDispatcher):
@@ -335,13 +85,11 @@ class Loop:
         core = server.settings.core
         self.server = server
         self.in_loop = server.in_loop
-        self._ready: deque[_Channel] = deque()
-        self._parked: dict[Parked, _Channel] = {}
+        self._ready: deque[Channel] = deque()
+        self._parked: dict[Parked, Channel] = {}
         self._threads = _Threads(core.threads)
         self._stopping = False
         self._failures: tuple[type[Exception], ...] = (*server.store.errors, MemoryError)
-        #: Those whose request waits for its turn.
-        self._waiting: set[_Channel] = set()
         self.map: dict[int, Any] = {}
         adjustments = Adjustments(
             host=host,
@@ -367,13 +115,13 @@ class Loop:
         # The file, and the form around it.
         adjustments.for_uploads.max_request_body_size = core.max_media_mb * 1024 * 1024 + 64 * 1024
         listeners = [
-            _Listener(application, self.map, True, None, dispatcher=self, adj=adjustments, sockinfo=info)
+            Listener(application, self.map, True, None, dispatcher=self, adj=adjustments, sockinfo=info)
             for info in adjustments.listen
         ]
         for listener in listeners:
             listener.loop = self
             if server.pace is not None:
-                listener.channel_class = _PacedChannel
+                listener.channel_class = PacedChannel
         self.listeners = listeners
         self._adjustments = (adjustments, adjustments.for_uploads)
         server.clock.wake = listeners[0].pull_trigger
@@ -384,7 +132,7 @@ class Loop:
 
     # -- waitress calls these: it takes the loop for its dispatcher
 
-    def add_task(self, channel: _Channel) -> None:
+    def add_task(self, channel: Channel) -> None:
         """A request has arrived, or the one before it on its connection is answered."""
         if self.in_loop():
             self._ready.append(channel)
@@ -402,7 +150,7 @@ class Loop:
         clock = self.server.clock
         while not self._stopping:
             wait = clock.seconds_to_next()
-            if self._ready:  # somebody's turn has come
+            if self._ready:  # what somebody waited for has happened
                 wait = 0.0
             self._round(_ROUND_SECONDS if wait is None else min(wait, _ROUND_SECONDS))
             clock.run_due()
@@ -426,23 +174,19 @@ class Loop:
         """Answers the requests that are ready, with one commit for all; what may wait goes to a thread."""
         channels = list(self._ready)
         self._ready.clear()
-        answered: list[_Channel] = []
+        answered: list[Channel] = []
         server = self.server
         try:
             with server.store.group():
                 for channel in channels:
-                    request = channel.requests[0]
                     server.resumed, channel.parked = channel.parked, None
                     try:
                         channel.service()
                     except Parked as parked:
-                        request.get_body_stream().seek(0)
-                        self._park(channel, parked)
+                        self.park(channel, parked)
                     except NeedsThread:
-                        request.get_body_stream().seek(0)
+                        channel.requests[0].get_body_stream().seek(0)
                         self._hand_on(channel)
-                    except Later as later:
-                        self.run_later(channel, later.due)
                     except HandOver as hand_over:
                         hand_over.take(channel.release())
                     else:
@@ -455,42 +199,29 @@ class Loop:
             if channel.connected:
                 channel.handle_write()
 
-    def run_later(self, channel: _Channel, due: float) -> None:
-        """Runs a channel's request at a moment (monotonic); any thread may ask."""
+    def park(self, channel: Channel, parked: Parked) -> None:
+        """Keeps a request until what it waits for has happened; any thread may ask."""
+        # One that is raised again and again would keep the frames of each time, with all that they hold.
+        parked.with_traceback(None)
         channel.requests[0].get_body_stream().seek(0)
-        self._waiting.add(channel)
-        self.server.clock.call_later(max(0.0, due - time.monotonic()), lambda: self._resume(channel))
-
-    def _resume(self, channel: _Channel) -> None:
-        """The turn of a request has come; that of a client that has gone is not used."""
-        self._waiting.discard(channel)
-        if channel.connected and channel.requests:
-            if channel.has_left():
-                channel.handle_close()
-            else:
-                self._ready.append(channel)
-
-    def _send_away(self) -> None:
-        """For the end: what waits for its turn is told that it was not sent."""
-        for channel in list(self._waiting):
-            self._waiting.discard(channel)
-            if channel.connected and channel.requests:
-                channel.requests[0].error = Unavailable("The server is stopping; nothing was sent. Try again.", 5)
-                self._ready.append(channel)
-
-    def _park(self, channel: _Channel, parked: Parked) -> None:
-        """Keeps a request until what it waits for has happened."""
         channel.parked = parked
         self._parked[parked] = channel
+        parked.begin(lambda: self._resume(parked))
+        if self._stopping:
+            self._give_up(parked)
 
-        def again() -> None:
-            if self._parked.pop(parked, None) is not None:
-                self._ready.append(channel)
-                channel.server.trigger.pull_trigger()
+    def _resume(self, parked: Parked) -> None:
+        channel = self._parked.pop(parked, None)
+        if channel is not None:
+            parked.over = parked.over or (parked.needs_client and channel.has_left())
+            self._ready.append(channel)
+            channel.server.trigger.pull_trigger()
 
-        parked.begin(again)
+    def _give_up(self, parked: Parked) -> None:
+        parked.over = True
+        self._resume(parked)
 
-    def _hand_on(self, channel: _Channel) -> None:
+    def _hand_on(self, channel: Channel) -> None:
         """Has a request answered in a thread; with 503 where there is no memory for one."""
         try:
             self._threads.add_task(_InThread(self, channel))
@@ -507,11 +238,8 @@ class Loop:
             listener.accepting = False
             listener.del_channel()
             listener.socket.close()
-        self._send_away()
-        while self._parked:
-            parked, channel = self._parked.popitem()
-            parked.over = True
-            self._ready.append(channel)
+        for parked in list(self._parked):
+            self._give_up(parked)
         end = time.monotonic() + self.server.settings.core.stop_seconds
         while self._busy() and time.monotonic() < end:
             self._round(0.05)
@@ -520,7 +248,7 @@ class Loop:
         wasyncore.close_all(self.map)
 
     def _busy(self) -> bool:
-        channels = [channel for channel in self.map.values() if isinstance(channel, _Channel)]
+        channels = [channel for channel in self.map.values() if isinstance(channel, Channel)]
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
 
 

@@ -26,7 +26,8 @@ class Guard(NamedTuple):
 _WIRE, _OUT, _FILES = "security/test_wire.py", "security/test_outbound.py", "security/test_files.py"
 _KEYS, _SECRETS, _MESSAGES = "security/test_keys.py", "security/test_secrets.py", "security/test_messages.py"
 _SOCKETS = "security/test_websocket.py"
-_INTAKE, _SERVER, _OUTBOUND = "core/waxbill/intake.py", "core/waxbill/server.py", "core/waxbill/outbound.py"
+_INTAKE, _OUTBOUND = "core/waxbill/intake.py", "core/waxbill/outbound.py"
+_SERVER, _CONNECTIONS = "core/waxbill/server.py", "core/waxbill/connections.py"
 _AMBIGUOUS = f"{_WIRE}::test_what_two_servers_could_read_differently_is_refused"
 _ABSURD = f"{_MESSAGES}::test_absurd_json_is_refused_quickly"
 
@@ -176,24 +177,24 @@ GUARDS = [
           f"{_WIRE}::test_large_bodies_under_way_are_bounded_together", _INTAKE,
           "if self._announced_bytes and", "if False and"),
     Guard("A head that drips (slowloris)", "a time for the whole of it", f"{_WIRE}::test_a_head_that_drips_is_given_up",
-          _SERVER, "elif request is not None and request.overdue(now):", "elif False:"),
+          _CONNECTIONS, "elif request is not None and request.overdue(now):", "elif False:"),
     Guard("A body that drips", "at least 1 KB a second", f"{_WIRE}::test_a_body_that_drips_is_given_up",
-          _SERVER, "elif request is not None and request.overdue(now):", "elif False:"),
+          _CONNECTIONS, "elif request is not None and request.overdue(now):", "elif False:"),
     Guard("Connections that do nothing", "closed after a while",
-          f"{_WIRE}::test_a_connection_that_does_nothing_is_closed", _SERVER,
+          f"{_WIRE}::test_a_connection_that_does_nothing_is_closed", _CONNECTIONS,
           "elif now - self.last_activity > self.adj.channel_timeout:", "elif False:"),
     Guard("More connections than there is room for", "idle ones make room",
-          f"{_WIRE}::test_whoever_opens_many_connections_pushes_out_only_their_own", _SERVER,
+          f"{_WIRE}::test_whoever_opens_many_connections_pushes_out_only_their_own", _CONNECTIONS,
           "if len(self._map) < self.adj.connection_limit or self.make_room():",
           "if len(self._map) < self.adj.connection_limit:"),
     Guard("Pushing out other people's connections", "whoever has most gives first",
-          f"{_WIRE}::test_whoever_opens_many_connections_pushes_out_only_their_own", _SERVER,
+          f"{_WIRE}::test_whoever_opens_many_connections_pushes_out_only_their_own", _CONNECTIONS,
           "_, _, most = max(", "_, _, most = min("),
     Guard("Readers that read nothing take all threads", "files leave from the loop",
           f"{_WIRE}::test_readers_that_read_nothing_hold_up_no_thread", "core/waxbill/media/storage.py",
           "    def seek(self, offset", "    def seek_(self, offset"),
     Guard("Large answers that nobody reads stop the loop", "the loop never waits for itself",
-          f"{_WIRE}::test_many_large_answers_in_one_packet_do_not_stop_the_loop", _SERVER,
+          f"{_WIRE}::test_many_large_answers_in_one_packet_do_not_stop_the_loop", _CONNECTIONS,
           "        if not self.server.loop.in_loop():  # the loop would", "        if True:  # the loop would"),
     Guard("As many sockets as the system lets a process have", "the limit is raised, or counted with",
           f"{_WIRE}::test_as_many_files_may_be_open_as_connections_need", _SERVER,

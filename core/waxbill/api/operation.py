@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..apikeys import ApiKey
     from ..app import Server
     from ..audit import Audit
+    from ..clock import Clock
     from ..driver import Account
     from ..pace import Pace, Turn
     from ..sessions import Session
@@ -55,14 +56,6 @@ class NeedsThread(BaseException):
     """Raised in the server's loop, before anything was done, by a request that may wait: run it in a thread."""
 
 
-class Later(BaseException):
-    """Raised before anything was done by a request whose turn is at ``due`` (monotonic): run it again then."""
-
-    def __init__(self, due: float) -> None:
-        super().__init__()
-        self.due = due
-
-
 class HandOver(BaseException):
     """Raised in the server's loop by an operation that takes the client's socket over: ``take`` gets it, and the loop
     forgets it. Nothing is answered."""
@@ -73,16 +66,29 @@ class HandOver(BaseException):
 
 
 class Parked(BaseException):
-    """Raised in the server's loop, before anything was done, by a request that waits for something: no thread waits.
+    """Raised, before anything was done, by a request that waits for something: no thread waits.
 
-    ``begin`` gets a function that runs the request again, once, from any thread. Meanwhile ``Server.resumed`` is this
-    object. ``over`` says that it is not to be parked again: its time is up, or the server stops.
+    ``begin`` gets a function that has the loop run the request again, once; any thread may call it. Meanwhile
+    ``Server.resumed`` is this object. ``over`` says that it is not to be parked again: its time is up, the server
+    stops, or it ``needs_client`` (is to be done only for one that still listens) and that has left.
     """
+
+    needs_client = False
 
     def __init__(self, begin: Callable[[Callable[[], None]], object]) -> None:
         super().__init__()
         self.begin = begin
         self.over = False
+
+
+class _InLine(Parked):
+    """A message that waits for its turn."""
+
+    needs_client = True
+
+    def __init__(self, turn: Turn, clock: Clock) -> None:
+        super().__init__(lambda again: clock.call_later(max(0.0, turn.due - time.monotonic()), again))
+        self.turn = turn
 
 
 class Reply(msgspec.Struct):
@@ -239,15 +245,20 @@ class Call:
         operation = self.operation
         if self.session.status not in operation.needs:
             return
-        waiting = self.request.env.get("waxbill.request")
-        turn: Turn | None = getattr(waiting, "turn", None)
-        if turn is None:
-            turn = pace.turn(self.session_name)
-            if turn is None:
+        request = self.request.env.get("waxbill.request")
+        waiting: _InLine | None = getattr(request, "in_line", None)
+        if waiting is not None:
+            if waiting.over:
+                raise Unavailable("The server is stopping; nothing was sent. Try again.", 5)
+            turn = waiting.turn
+        else:
+            place = pace.turn(self.session_name)
+            if place is None:
                 return
-            if waiting is not None:
-                waiting.turn = turn
-                raise Later(turn.due)
+            turn = place
+            if request is not None:
+                request.in_line = _InLine(turn, self.server.clock)
+                raise request.in_line
             time.sleep(max(0.0, turn.due - time.monotonic()))  # called inside the process, in a thread of its own
         self.response.set_header("X-Waxbill-Queue-Position", str(turn.position))
         self.response.set_header("X-Waxbill-Queue-Seconds", f"{time.monotonic() - turn.since:.1f}")
