@@ -179,11 +179,15 @@ class Loop:
         try:
             with server.store.group():
                 for channel in channels:
-                    server.resumed, channel.parked = channel.parked, None
+                    parked, channel.parked = channel.parked, None
+                    if parked is not None and parked.needs_client and channel.has_left():
+                        channel.handle_close()
+                        continue
+                    server.resumed = parked
                     try:
                         channel.service()
-                    except Parked as parked:
-                        self.park(channel, parked)
+                    except Parked as waiting:
+                        self.park(channel, waiting)
                     except NeedsThread:
                         channel.requests[0].get_body_stream().seek(0)
                         self._hand_on(channel)
@@ -213,7 +217,6 @@ class Loop:
     def _resume(self, parked: Parked) -> None:
         channel = self._parked.pop(parked, None)
         if channel is not None:
-            parked.over = parked.over or (parked.needs_client and channel.has_left())
             self._ready.append(channel)
             channel.server.trigger.pull_trigger()
 

@@ -69,8 +69,8 @@ class Parked(BaseException):
     """Raised, before anything was done, by a request that waits for something: no thread waits.
 
     ``begin`` gets a function that has the loop run the request again, once; any thread may call it. Meanwhile
-    ``Server.resumed`` is this object. ``over`` says that it is not to be parked again: its time is up, the server
-    stops, or it ``needs_client`` (is to be done only for one that still listens) and that has left.
+    ``Server.resumed`` is this object. ``over`` says that it is not to be parked again: its time is up, or the server
+    stops. One that ``needs_client`` is dropped when its client has left meanwhile.
     """
 
     needs_client = False
