@@ -72,8 +72,8 @@ class BrowserAccount(Pairing, Chats, Groups, Events):
         if self.life.versions:
             found["WWebVersion"] = self.life.versions.get("version")
             found["WAJSVersion"] = self.life.versions.get("wajs")
-        if self.life.memory_mb:
-            found["memoryMb"] = round(self.life.memory_mb)
+        if self.life.vitals.memory_mb:
+            found["memoryMb"] = round(self.life.vitals.memory_mb)
         return found
 
 
@@ -169,7 +169,11 @@ class BrowserDriver(Driver):
         ]
 
     def misfits(self) -> dict[str, str]:
-        return {name: account.life.misfit for name, account in list(self.accounts.items()) if account.life.misfit}
+        return {
+            name: account.life.vitals.misfit
+            for name, account in list(self.accounts.items())
+            if account.life.vitals.misfit
+        }
 
     def relieve(self, rung: str) -> str | None:
         """What this driver can do about tight memory on a rung of the ladder, in words; see ``hookspecs``."""

@@ -8,38 +8,34 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import queue
 import sqlite3
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from waxbill import SessionHost, memory
-from waxbill.model.errors import EngineFailure, Unavailable
+from waxbill import SessionHost
 from waxbill.model.sessions import STARTING
 
 from . import processes
 from .browser import Browser, BrowserFailed
 from .devtools import Gone, Refused, TimedOut
-from .fit import misfit
-from .link import ASLEEP, AT_WORK, LOADING, OVER, Account, Ended, Link, LoggedOut, Lost
+from .door import Door
+from .errands import Errands
+from .link import ASLEEP, AT_WORK, LOADING, OVER, Account, Ended, LoggedOut, Lost
 from .page import Page, Problem
 from .settings import BrowserSettings
+from .vitals import Vitals
 
 log = logging.getLogger("waxbill.browser")
 
 _STABLE_SECONDS = 60.0
 _LINGER_SECONDS = 30.0
 _STOP_SECONDS = 20.0
-_FULL_DISK_MB = 16
-_WEIGH_SECONDS = 60.0
 
 
 class _Stopped(Exception):
@@ -55,7 +51,7 @@ class Told(msgspec.Struct, frozen=True):
     data: Any
 
 
-class Life(Link):
+class Life(Door):
     """What runs for one started session. ``start`` and ``stop`` are called once each; ``page`` by any thread."""
 
     def __init__(
@@ -71,22 +67,20 @@ class Life(Link):
         super().__init__(host, settings, account)
         self._make_browser, self._prepare = browser, prepare
         self._threads = threads
+        self.vitals = Vitals(host)
         self._queue: queue.Queue[tuple[str, int, Any]] = queue.Queue()
         self._finished = threading.Event()
         self._stopping = False
         self.browser: Browser | None = None
         self._generation = 0
-        self._waiting = self._calls = 0
-        #: What is done beside the thread; the first is being done.
-        self._works: deque[tuple[Callable[[], object], int, int]] = deque()
-        self._used = time.monotonic()
+        self._errands = Errands(
+            host.name,
+            threads,
+            done=lambda generation, number: self._queue.put(("done", generation, number)),
+            unstored=lambda generation, reason: self._queue.put(("unstored", generation, reason)),
+        )
         #: The day of the year on which the page was last loaded anew by the clock.
         self._reloaded_on = 0
-        #: What its browser held of memory when it was last measured.
-        self.memory_mb = 0.0
-        self._weigh_at = 0.0
-        #: Why it does not fit into this machine's memory, in words; empty when it does.
-        self.misfit = ""
 
     # -- for other threads
 
@@ -128,11 +122,6 @@ class Life(Link):
         self._queue.put(("reload", self._generation, None))
         return True
 
-    @property
-    def current_page(self) -> Page | None:
-        """The page as it is now, for what needs no answer of WhatsApp's; None when there is none."""
-        return self._page
-
     def pids(self) -> list[int]:
         """The processes of the session's browser."""
         browser = self.browser
@@ -142,61 +131,6 @@ class Life(Link):
         """What the session has started, with what each is."""
         browser = self.browser
         return browser.processes() if browser is not None else []
-
-    @property
-    def idle_seconds(self) -> float:
-        return 0.0 if self._calls or self._waiting else time.monotonic() - self._used
-
-    @contextmanager
-    def page(self, *phases: str) -> Iterator[Page]:
-        """The page for one call, once it is in one of the phases (by default: at work); wakes a session that sleeps.
-
-        Raises Unavailable when it is not there in time, or when too many wait already.
-        """
-        wanted = phases or (AT_WORK,)
-        with self._changed:
-            if self._waiting >= self._settings.most_waiting:
-                raise Unavailable(
-                    f"{self._waiting} requests wait for the page of session '{self._host.name}' already "
-                    "(WAXBILL_BROWSER_MOST_WAITING); try again later.",
-                    5,
-                )
-            self._waiting += 1
-            try:
-                self._used = time.monotonic()
-                if self.phase == ASLEEP:
-                    self.wake()
-
-                def there() -> bool:
-                    return self.phase in wanted and self._page is not None
-
-                self._changed.wait_for(lambda: there() or self.phase == OVER, self._settings.call_seconds)
-                page = self._page if there() else None
-            finally:
-                self._waiting -= 1
-            if page is None:
-                raise Unavailable(f"The page of session '{self._host.name}' is not there now: it is {self.phase}.", 10)
-            self._calls += 1
-        try:
-            yield page
-        except Gone as error:
-            raise Unavailable(
-                f"The browser of session '{self._host.name}' went away during the call ({error}); whether it was done "
-                "is not known. The session is being brought back.",
-                10,
-            ) from error
-        except TimedOut as error:
-            raise Unavailable(
-                f"The page of session '{self._host.name}' did not answer in time ({error}); whether it was done is not "
-                "known.",
-                10,
-            ) from error
-        except Refused as error:
-            raise EngineFailure(f"The page failed: {str(error)[:1000]}", "PageError") from error
-        finally:
-            with self._changed:
-                self._calls -= 1
-                self._used = time.monotonic()
 
     # -- the session's thread
 
@@ -226,6 +160,7 @@ class Life(Link):
         finally:
             self._close()
             self._enter(OVER)
+            self._errands.over = True
             self._finished.set()
 
     def _live(self) -> None:
@@ -262,7 +197,7 @@ class Life(Link):
         self._stable_at: float | None = None
         self.browser = self._make_browser()
         try:
-            self._check_disk()
+            self.vitals.check_disk()
             self.browser.start()
             if self._stopping:
                 raise _Stopped
@@ -275,7 +210,7 @@ class Life(Link):
                 self._changed.notify_all()
             self._prepare(self._page)
         except (BrowserFailed, Refused, TimedOut, Gone, OSError) as error:
-            self._check_disk()
+            self.vitals.check_disk()
             raise Lost(f"the browser could not be started: {error}") from error
         try:
             self._page.open()
@@ -310,7 +245,7 @@ class Life(Link):
 
     def _may_sleep(self) -> bool:
         """Nobody uses the page, and nothing is still to be read out of it."""
-        busy = self._calls or self._waiting or self._open_numbers or self._works
+        busy = self._calls or self._waiting or self._open_numbers or self._errands
         return self.phase == AT_WORK and not busy
 
     def _look(self) -> None:
@@ -321,8 +256,8 @@ class Life(Link):
         if browser.driver_pid and not self._driver_told and not processes.alive(browser.driver_pid):
             self._driver_told = True
             log.warning("Session '%s': chromedriver is gone; the session goes on without it", self._host.name)
-        self._check_disk()
-        self._weigh(browser)
+        self.vitals.check_disk()
+        self.vitals.weigh(browser)
         if self.phase == LOADING:
             return  # there is a limit for that
         now = time.localtime()
@@ -340,27 +275,6 @@ class Life(Link):
                 raise Lost("the page does not answer") from error
         except Gone as error:
             raise Lost(str(error)) from error
-
-    def _weigh(self, browser: Browser) -> None:
-        """Measures what the session costs, once a minute, and warns while there is time when it does not fit."""
-        now = time.monotonic()
-        if now < self._weigh_at:
-            return
-        self._weigh_at = now + _WEIGH_SECONDS
-        self.memory_mb = processes.pss_mb(browser.pids())
-        before, self.misfit = self.misfit, misfit(self.memory_mb, memory.read(self._host.settings.core.memory_limit_mb))
-        if self.misfit and not before:
-            log.warning("Session '%s': %s.", self._host.name, self.misfit)
-
-    def _check_disk(self) -> None:
-        """Raises Ended when the profile's disk is full: WhatsApp's page loses what it can't write."""
-        state = os.statvfs(self._host.folder)
-        free = state.f_bavail * state.f_frsize / 1024 / 1024
-        if free < _FULL_DISK_MB:
-            raise Ended(
-                f"The disk of {self._host.folder} is full ({free:.0f} MB free); the browser can't keep its profile. "
-                "Free some space, then restart the session."
-            )
 
     # -- what the page tells
 
@@ -413,30 +327,8 @@ class Life(Link):
 
     def _beside(self, work: Callable[[], object] | None, number: int = 0) -> None:
         """Does what has to wait for the page in a thread beside this one: one piece after the other."""
-        if work is None:
-            return
-        with self._changed:
-            self._works.append((work, self._generation, number))
-            if len(self._works) > 1:
-                return
-        self._threads.submit(self._work)
-
-    def _work(self) -> None:
-        while True:
-            work, generation, number = self._works[0]
-            try:
-                work()
-            except sqlite3.Error as error:
-                self._queue.put(("unstored", generation, str(error)))
-                number = 0  # the page keeps it, and what is in its history is found again
-            except Exception as error:
-                level = logging.INFO if self.phase == OVER else logging.ERROR
-                log.log(level, "Session '%s': an event could not be completed: %s", self._host.name, error)
-            self._queue.put(("done", generation, number))
-            with self._changed:
-                self._works.popleft()
-                if not self._works:
-                    return
+        if work is not None:
+            self._errands.add(work, self._generation, number)
 
     def _reload(self) -> None:
         self._load()

@@ -1,7 +1,7 @@
 """The link between an account and its page: what the page says of it, and what follows from that.
 
-Unpaired with a QR code, in step with the phone, used elsewhere, out of date, blocked, logged out. ``life.py`` is built
-on this and brings the page; everything here runs in the life's thread.
+Unpaired with a QR code, in step with the phone, used elsewhere, out of date, blocked, logged out. ``door.py`` and then
+``life.py`` are built on this; the life brings the page, and everything here runs in its thread.
 """
 
 from __future__ import annotations
