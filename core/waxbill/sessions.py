@@ -43,6 +43,7 @@ from .model.sessions import (
     StatusPoint,
     Timestamps,
     WebhookConfig,
+    look_faults,
     session_name,
 )
 
@@ -533,6 +534,7 @@ def check(config: SessionConfig) -> None:
             faults.append(f"{where}.retries.delaySeconds must be from 0 to 86400")
         if retries and not 0 <= (retries.attempts or 0) <= 1000:
             faults.append(f"{where}.retries.attempts must be from 0 to 1000")
+    faults += look_faults(config)
     if faults:
         raise ValidationFailed(*faults)
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from .conftest import Drive, in_page, pair, running
+from .conftest import Drive, eventually, in_page, pair, running
 from .standin import StandIn
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
@@ -23,9 +23,64 @@ def test_user_agent_locale_and_time_zone(drive: Drive) -> None:
     assert in_page(server, "Intl.DateTimeFormat().resolvedOptions().timeZone") == "America/Sao_Paulo"
 
 
+LOOK = """({
+    agent: navigator.userAgent, language: navigator.language,
+    brands: (navigator.userAgentData?.brands ?? []).map((each) => each.brand),
+    hints: navigator.userAgentData?.platform ?? null,
+    intl: Intl.DateTimeFormat().resolvedOptions().locale,
+    zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    seen: window.standinFirst,
+})"""
+
+WINDOWS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36"
+)
+
+
 def test_a_user_agent_of_ones_own(drive: Drive) -> None:
     server = drive(WAXBILL_BROWSER_USER_AGENT="Mozilla/5.0 Mine")
     assert in_page(server, "navigator.userAgent") == "Mozilla/5.0 Mine"
+    assert in_page(server, LOOK)["brands"] == []  # what is not Chromium has no client hints
+
+
+def test_nothing_in_the_page_says_headless(drive: Drive) -> None:
+    server = drive()
+    look = in_page(server, LOOK)
+    assert "headless" not in str(look).lower()
+    assert "Chromium" in look["brands"]
+
+
+def test_each_session_looks_as_its_configuration_says_also_after_a_reload_and_a_restart(
+    drive: Drive, whatsapp: StandIn
+) -> None:
+    server = drive(paired=False, WAXBILL_BROWSER_LOCALE="pt-BR", WAXBILL_BROWSER_TIME_ZONE="America/Sao_Paulo")
+    server.delete("/api/sessions/one")
+    own = {"userAgent": WINDOWS, "locale": "de-DE", "timeZone": "Asia/Tokyo"}
+    assert server.post("/api/sessions", {"name": "one", "config": {"browser": own}}).status == 201
+    pair(server, whatsapp)
+    server.post("/api/sessions", {"name": "two"})
+    server.wait_for_status("two", "SCAN_QR_CODE", timeout_seconds=60)
+
+    def as_configured() -> None:
+        look = in_page(server, LOOK)
+        assert look["agent"] == look["seen"]["agent"] == WINDOWS
+        assert (look["language"], look["intl"], look["seen"]["locale"]) == ("de-DE", "de-DE", "de-DE")
+        assert look["zone"] == look["seen"]["timeZone"] == "Asia/Tokyo"
+        assert look["hints"] == "Windows"
+
+    as_configured()
+    other = in_page(server, LOOK, "two")
+    assert (other["language"], other["intl"], other["zone"]) == ("pt-BR", "pt-BR", "America/Sao_Paulo")
+    assert other["agent"] != WINDOWS
+    hellos = whatsapp.phone.account.devices[0].hellos
+    whatsapp.phone.tell("reload")
+    eventually(lambda: whatsapp.phone.account.devices[0].hellos > hellos)
+    eventually(lambda: server.get("/api/sessions/one").json()["engine"]["state"] == "at work")
+    as_configured()
+    server.restart()
+    server.wait_for_status("one", "WORKING", timeout_seconds=90)
+    assert server.get("/api/sessions/one").json()["config"]["browser"] == own
+    as_configured()
 
 
 def test_telemetry_and_third_party_previews_are_off_before_wa_js_runs(drive: Drive) -> None:
@@ -109,6 +164,30 @@ def test_a_proxy_with_a_password(drive: Drive, whatsapp: StandIn, proxy: type[Pr
     server.post("/api/sessions", {"name": "one", "config": config})
     pair(server, whatsapp)
     assert "web.whatsapp.com:443" in proxy.seen
+
+
+def test_sessions_take_turns_at_the_proxies_of_a_list_and_keep_theirs(drive: Drive, proxy: type[Proxy]) -> None:
+    address = f"127.0.0.1:{proxy.port}"  # type: ignore[attr-defined]
+    servers = ["127.0.0.1:1", address, "127.0.0.1:2"]  # nobody listens at the first and the last
+    server = drive(
+        paired=False,
+        WHATSAPP_PROXY_SERVER_LIST=",".join(servers),
+        WHATSAPP_PROXY_SERVER_INDEX_PREFIX="proxy-",
+        WHATSAPP_PROXY_SERVER_USERNAME="me",
+        WHATSAPP_PROXY_SERVER_PASSWORD="secret",
+    )
+    # ``one`` waits behind the first; the second is for the session that names it, and for the next in turn.
+    server.post("/api/sessions", {"name": "proxy-2"})
+    server.wait_for_status("proxy-2", "SCAN_QR_CODE", timeout_seconds=60)
+    counted = len(proxy.seen)
+    assert counted
+    server.post("/api/sessions", {"name": "two"})
+    server.wait_for_status("two", "SCAN_QR_CODE", timeout_seconds=60)
+    assert len(proxy.seen) > counted
+    counted = len(proxy.seen)
+    server.post("/api/sessions/two/restart")  # in turn it would be the third's
+    server.wait_for_status("two", "SCAN_QR_CODE", timeout_seconds=60)
+    assert len(proxy.seen) > counted
 
 
 def test_two_sessions_have_browsers_of_their_own(drive: Drive, whatsapp: StandIn) -> None:

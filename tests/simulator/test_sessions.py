@@ -229,6 +229,14 @@ def test_codes_that_nobody_scans_end_in_failed_with_the_reason(simulators: Calla
             {"name": "n", "config": {"webhooks": [{"url": "http://h", "events": [], "retries": {"delaySeconds": -1}}]}},
             "retries.delaySeconds must be",
         ),
+        ({"name": "n", "config": {"proxy": {"server": "no port"}}}, "config.proxy.server must be host:port"),
+        ({"name": "n", "config": {"proxy": {"server": "h:99999"}}}, "config.proxy.server must be host:port"),
+        ({"name": "n", "config": {"client": {"deviceName": "a\nb"}}}, "config.client.deviceName must be"),
+        ({"name": "n", "config": {"browser": {"userAgent": "a\r\nb"}}}, "config.browser.userAgent must be"),
+        ({"name": "n", "config": {"browser": {"userAgent": "käse"}}}, "config.browser.userAgent must be ASCII"),
+        ({"name": "n", "config": {"browser": {"locale": "german"}}}, "config.browser.locale must be a language"),
+        ({"name": "n", "config": {"browser": {"timeZone": "Mars/Olympus"}}}, "config.browser.timeZone must be"),
+        ({"name": "n", "config": {"browser": {"timeZone": "../../etc/passwd"}}}, "config.browser.timeZone must be"),
     ],
 )
 def test_what_can_not_be_a_session_is_refused_and_leaves_nothing(simulator: Any, body: Any, words: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 from typing import Any, Final, Literal
 
@@ -111,6 +112,14 @@ class WebjsConfig(Request):
     tagsEventsOn: bool | None = False
 
 
+class BrowserConfig(Request):
+    """waxbill's own, as ``noweb``, ``gows`` and ``webjs`` are WAHA's: how a session that runs in a browser looks."""
+
+    userAgent: str | None = None
+    locale: str | None = None
+    timeZone: str | None = None
+
+
 class SessionConfig(Request, omit_defaults=True):
     metadata: dict[str, str] | None = None
     proxy: ProxyConfig | None = None
@@ -120,7 +129,48 @@ class SessionConfig(Request, omit_defaults=True):
     noweb: NowebConfig | None = None
     gows: GowsConfig | None = None
     webjs: WebjsConfig | None = None
+    browser: BrowserConfig | None = None
     webhooks: list[WebhookConfig] | None = None
+
+
+_PROXY = re.compile(r"(?:(?:https?|socks[45])://)?(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+_LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Z][a-z]{3})?(?:-(?:[A-Z]{2}|[0-9]{3}))?")
+_ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+){0,2}")
+
+
+def look_faults(config: SessionConfig) -> list[str]:
+    """What is wrong with what a session is to show of itself, in words."""
+    faults = []
+    client, proxy, browser = config.client, config.proxy, config.browser or BrowserConfig()
+    names = {
+        "client.deviceName": (client and client.deviceName, 100),
+        "client.browserName": (client and client.browserName, 100),
+        "browser.userAgent": (browser.userAgent, 512),
+    }
+    for name, (text, most) in names.items():
+        if text and not (len(text) <= most and text.isprintable()):
+            faults.append(f"config.{name} must be at most {most} printable characters")
+    if browser.userAgent and not browser.userAgent.isascii():
+        faults.append("config.browser.userAgent must be ASCII: it becomes a header")
+    if proxy is not None and not (_PROXY.fullmatch(proxy.server) and int(proxy.server.rpartition(":")[2]) < 65536):
+        faults.append(f"config.proxy.server must be host:port, such as proxy.example:3128, not {proxy.server[:100]!r}")
+    if browser.locale and not _LOCALE.fullmatch(browser.locale):
+        faults.append(
+            f"config.browser.locale must be a language such as en, pt-BR or zh-Hant-TW, not {browser.locale[:40]!r}"
+        )
+    if browser.timeZone and not (_ZONE.fullmatch(browser.timeZone) and _zone_exists(browser.timeZone)):
+        faults.append(
+            f"config.browser.timeZone must be a time zone such as Europe/Berlin, not {browser.timeZone[:60]!r}"
+        )
+    return faults
+
+
+def _zone_exists(name: str) -> bool:
+    """Whether this system knows a time zone; one without a list of them (a bare image) believes the name."""
+    import zoneinfo  # 0.3 MB, for those who name one
+
+    folders = [folder for folder in map(pathlib.Path, zoneinfo.TZPATH) if folder.is_dir()]
+    return not folders or any((folder / name).is_file() for folder in folders)
 
 
 class App(Request):

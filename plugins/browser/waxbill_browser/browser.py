@@ -21,6 +21,7 @@ from waxbill.media.storage import remove_tree
 
 from . import flags, processes
 from .binaries import Binaries
+from .look import Look
 
 log = logging.getLogger("waxbill.browser")
 
@@ -41,7 +42,7 @@ class Browser:
         self,
         binaries: Binaries,
         profile: Path,
-        look: flags.Look,
+        look: Look,
         *,
         sandbox: bool,
         more: str,

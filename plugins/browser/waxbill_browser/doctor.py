@@ -27,6 +27,7 @@ from .binaries import Binaries, Missing, find, how_to_install
 from .browser import Browser, BrowserFailed
 from .devtools import Gone, Refused, TimedOut
 from .fit import misfit
+from .look import Look
 from .page import Page, Problem
 from .settings import BrowserSettings
 
@@ -118,8 +119,18 @@ class Examination:
         assert self._binaries is not None
         wanted = self.settings.sandbox
         sandbox = flags.can_sandbox(self._binaries.chromium) if wanted == "auto" else wanted == "on"
-        agent = self.settings.user_agent or flags.user_agent(browsers.version(self._binaries))
-        look = flags.Look(user_agent=agent, locale=self.settings.locale, proxy=self.settings.proxy_server)
+        settings = self.settings
+        agent = settings.user_agent or flags.user_agent(browsers.version(self._binaries))
+        server = settings.proxy_server or next(iter(settings.proxy_list), "")
+        login = (settings.proxy_username, str(settings.proxy_password))
+        look = Look(
+            user_agent=agent,
+            locale=settings.locale,
+            time_zone=settings.time_zone,
+            device_name="waxbill doctor",
+            proxy=server,
+            login=login if server and login[0] else None,
+        )
         profile = Path(self._folder.name) / "browser"
         self.browser = Browser(self._binaries, profile, look, sandbox=sandbox, more=self.settings.arguments)
         began = time.monotonic()
@@ -129,13 +140,13 @@ class Examination:
         except BrowserFailed as failed:
             raise Unwell(str(failed), "Run the browser by hand with --headless and read what it says.") from failed
         self._page = Page(address, self._told.put, lambda _: None)
-        login = (self.settings.proxy_username, self.settings.proxy_password)
-        self._page.prepare(
-            wajs.bundle().read_text(),
-            device_name="waxbill doctor",
-            time_zone=self.settings.time_zone,
-            proxy=login if login[0] else None,
-        )
+        try:
+            self._page.prepare(wajs.bundle().read_text(), look)
+        except Refused as refused:
+            raise Unwell(
+                str(refused),
+                "Check WAXBILL_BROWSER_TIME_ZONE and WAXBILL_BROWSER_LOCALE: the browser does not know one.",
+            ) from refused
         return f"in {time.monotonic() - began:.1f} s, sandbox {'on' if sandbox else 'off'}"
 
     @property

@@ -19,6 +19,7 @@ from .browser import Browser
 from .devtools import Gone, Refused, TimedOut
 from .life import Life
 from .link import ASLEEP, OVER
+from .look import Look, forget_proxy, look_of
 from .operations.chats import Chats
 from .operations.events import Events
 from .operations.groups import Groups
@@ -108,6 +109,7 @@ class BrowserDriver(Driver):
     def forget(self, session: str) -> None:
         with self._store.write() as db:
             Seen(session).forget(db)
+            forget_proxy(db, session)
 
     def close(self) -> None:
         self.threads.shutdown(wait=True)
@@ -127,16 +129,19 @@ class BrowserDriver(Driver):
                     )
             if self._user_agent is None:
                 self._user_agent = self.settings.user_agent or flags.user_agent(browsers.version(self._binaries))
-        proxy = host.config.proxy.server if host.config.proxy else self.settings.proxy_server
-        look = flags.Look(user_agent=self._user_agent, locale=self.settings.locale, proxy=proxy)
         return Browser(
             self._binaries,
             host.folder.absolute() / "browser",
-            look,
+            self.look(host),
             sandbox=self._sandbox,
             keep_chromedriver=self.settings.keep_chromedriver,
             more=f"{self._heap_limit()} {self.settings.arguments}",
         )
+
+    def look(self, host: SessionHost) -> Look:
+        """How a session looks at this start, once it is known how this browser calls itself."""
+        assert self._user_agent is not None
+        return look_of(host, self.settings, user_agent=self._user_agent)
 
     def _heap_limit(self) -> str:
         """A guard, no relief: a page that reaches it crashes and is brought back, instead of the whole server."""
@@ -145,17 +150,7 @@ class BrowserDriver(Driver):
 
     def prepare(self, host: SessionHost, page: Page) -> None:
         """Everything that a session's page must have before WhatsApp is opened in it."""
-        proxy, client = host.config.proxy, host.config.client
-        if proxy is not None:
-            user, password = proxy.username, proxy.password or ""
-        else:
-            user, password = self.settings.proxy_username, self.settings.proxy_password
-        page.prepare(
-            wajs.bundle().read_text(),
-            device_name=client.deviceName if client else None,
-            time_zone=self.settings.time_zone,
-            proxy=(user, password) if user else None,
-        )
+        page.prepare(wajs.bundle().read_text(), self.look(host))
         if self.blocks_pictures:
             page.block_pictures(True)
 

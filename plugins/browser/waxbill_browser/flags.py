@@ -10,7 +10,7 @@ import shlex
 import stat
 from pathlib import Path
 
-import msgspec
+from .look import Look
 
 #: Switches for both browsers: argument and reason.
 LEAN = (
@@ -55,14 +55,6 @@ FEATURES_OFF = (
 )
 #: The network runs in the browser's process: 15-20 MB less.
 FEATURES_ON = ("NetworkServiceInProcess2",)
-
-
-class Look(msgspec.Struct, frozen=True):
-    """What a session shows of itself to WhatsApp, as its configuration and the settings say."""
-
-    user_agent: str = ""
-    locale: str = "en-US"
-    proxy: str = ""
 
 
 def arguments(profile: Path, look: Look, *, headless_shell: bool, sandbox: bool, more: str = "") -> list[str]:

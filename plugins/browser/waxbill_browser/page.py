@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .devtools import DevTools, Gone, Refused, TimedOut
+from .look import Look
 from .script import ORIGIN, script
 
 log = logging.getLogger("waxbill.browser.page")
@@ -42,26 +43,29 @@ class Page:
         self._binding, self._handle = (f"_{os.urandom(8).hex()}" for _ in range(2))
         self._context = 0
         self._files = itertools.count(1)
-        self._proxy: tuple[str, str] | None = None
+        self._login: tuple[str, str] | None = None
         self._trace = ""
         self._traced = threading.Event()
         self.devtools = DevTools(address, self._take, lambda: on_event("gone"))
 
-    def prepare(self, wajs: str, *, device_name: str | None, time_zone: str, proxy: tuple[str, str] | None) -> None:
+    def prepare(self, wajs: str, look: Look) -> None:
         """Everything that has to be there before WhatsApp's page is opened."""
         call = self.devtools.call
         call("Page.enable")
         call("Inspector.enable")
         call("Runtime.enable")
         call("Runtime.addBinding", name=self._binding)
-        source = script(wajs, binding=self._binding, handle=self._handle, device_name=device_name)
+        source = script(wajs, binding=self._binding, handle=self._handle, device_name=look.device_name)
         call("Page.addScriptToEvaluateOnNewDocument", source=source)
         with contextlib.suppress(Refused):  # full Chromium wants this of its own connection
             call("Browser.setDownloadBehavior", behavior="deny")
-        if time_zone:
-            call("Emulation.setTimezoneOverride", timezoneId=time_zone)
-        if proxy is not None:
-            self._proxy = proxy
+        # The flags say the same of user agent and language; these are the client hints, and what Intl goes by.
+        call("Emulation.setUserAgentOverride", **look.user_agent_override())
+        call("Emulation.setLocaleOverride", locale=look.locale.replace("-", "_"))
+        if look.time_zone:
+            call("Emulation.setTimezoneOverride", timezoneId=look.time_zone)
+        if look.login is not None:
+            self._login = look.login
             call("Fetch.enable", handleAuthRequests=True, patterns=[{"urlPattern": "*"}])
 
     def open(self) -> None:
@@ -196,22 +200,22 @@ class Page:
             self._traced.set()
         elif method == "Fetch.requestPaused":
             self.devtools.send("Fetch.continueRequest", requestId=parameters["requestId"])
-        elif method == "Fetch.authRequired" and self._proxy is not None:
+        elif method == "Fetch.authRequired" and self._login is not None:
             self.devtools.send(
                 "Fetch.continueWithAuth",
                 requestId=parameters["requestId"],
-                authChallengeResponse=_credentials(parameters["authChallenge"], self._proxy),
+                authChallengeResponse=_credentials(parameters["authChallenge"], self._login),
             )
 
     def close(self) -> None:
         self.devtools.close()
 
 
-def _credentials(challenge: dict[str, Any], proxy: tuple[str, str]) -> dict[str, str]:
+def _credentials(challenge: dict[str, Any], login: tuple[str, str]) -> dict[str, str]:
     """The proxy's user and password, for the proxy only: a site that asks gets nothing."""
     if challenge.get("source") != "Proxy":
         return {"response": "CancelAuth"}
-    return {"response": "ProvideCredentials", "username": proxy[0], "password": proxy[1]}
+    return {"response": "ProvideCredentials", "username": login[0], "password": login[1]}
 
 
 @contextlib.contextmanager

@@ -17,7 +17,16 @@ SCHEMA = [
         PRIMARY KEY (session, key)) WITHOUT ROWID;
     CREATE INDEX browser_message_at ON browser_message (session, at);
     CREATE TABLE browser_session (session TEXT PRIMARY KEY, paired_at INTEGER NOT NULL) WITHOUT ROWID
+    """,
+    # Which proxy of the list a session has; see look.py.
+    "CREATE TABLE browser_proxy (session TEXT PRIMARY KEY, server TEXT NOT NULL) WITHOUT ROWID",
+    # What was told of messages afterwards; see later.py.
     """
+    CREATE TABLE browser_later (
+        session TEXT NOT NULL, key TEXT NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL, value TEXT NOT NULL,
+        noted INTEGER NOT NULL, PRIMARY KEY (session, key, what, who)) WITHOUT ROWID;
+    CREATE INDEX browser_later_noted ON browser_later (session, noted)
+    """,
 ]
 
 #: How long a message is remembered: nobody's phone delivers later than WhatsApp keeps what is on its way.

@@ -39,10 +39,24 @@ class BrowserSettings(msgspec.Struct, frozen=True):
     proxy_server: Annotated[
         str, Setting("WHATSAPP_PROXY_SERVER", meaning="Proxy (host:port) of sessions that name none themselves.")
     ] = ""
-    proxy_username: Annotated[str, Setting("WHATSAPP_PROXY_SERVER_USERNAME", meaning="User at that proxy.")] = ""
-    proxy_password: Annotated[Secret, Setting("WHATSAPP_PROXY_SERVER_PASSWORD", meaning="Password at that proxy.")] = (
-        Secret("")
-    )
+    proxy_list: Annotated[
+        tuple[str, ...],
+        Setting(
+            "WHATSAPP_PROXY_SERVER_LIST",
+            meaning="Proxies (host:port,host:port) that sessions take turns at where that is empty; each keeps one.",
+        ),
+    ] = ()
+    proxy_index_prefix: Annotated[
+        str,
+        Setting(
+            "WHATSAPP_PROXY_SERVER_INDEX_PREFIX",
+            meaning="Sessions whose name has this and then a number get that one of the list: proxy-3 the third.",
+        ),
+    ] = ""
+    proxy_username: Annotated[str, Setting("WHATSAPP_PROXY_SERVER_USERNAME", meaning="User at these proxies.")] = ""
+    proxy_password: Annotated[
+        Secret, Setting("WHATSAPP_PROXY_SERVER_PASSWORD", meaning="Password at these proxies.")
+    ] = Secret("")
     user_agent: Annotated[
         str,
         Setting(

@@ -219,7 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
                 "renamed": options.renamed,
                 "late": options.late,
             }
-            text = f"window.standinConfig = {json.dumps(shown)};"
+            # What the page's first script sees of the browser that runs it.
+            first = "{ agent: navigator.userAgent, ...Intl.DateTimeFormat().resolvedOptions() }"
+            text = f"window.standinConfig = {json.dumps(shown)};\nwindow.standinFirst = {first};"
         elif name == "main.js" and (options.slow_seconds or options.never_ready):
             if self.stand_in.closing.wait(3600 if options.never_ready else options.slow_seconds):
                 return
