@@ -357,6 +357,76 @@ def test_what_arrives_while_no_server_runs_is_told_once(
     assert sorted(texts) == ["after", "before", "meanwhile 0", "meanwhile 1", "meanwhile 2"]
 
 
+@pytest.mark.parametrize("end", ["the server stops", "the server is killed", "the browser is killed"])
+def test_what_happens_to_messages_meanwhile_is_told_once(
+    drive: Drive, whatsapp: StandIn, receiver: Receiver, end: str
+) -> None:
+    phone = whatsapp.phone
+    server = drive(WAXBILL_BROWSER_RETRY_SECONDS="2")
+    sent = send(server, "read me")["id"]
+    poll = server.post(
+        "/api/sendPoll", {"session": "one", "chatId": PEER, "poll": {"name": "?", "options": ["a", "b"]}}
+    )
+    poll_id = poll.json()["id"]
+    edited, revoked, liked, unliked = (phone.receive("49301234567", text) for text in ("teh", "no", "nice", "hm"))
+    eventually(lambda: len(told(receiver, "message")) == 4)
+    phone.acknowledge(sent, 2)
+    phone.react(unliked, "49301234567", "👎")
+    phone.vote(poll_id, "49301234567", 0)
+    eventually(
+        lambda: [told(receiver, event) for event in ("message.ack", "message.reaction", "poll.vote")].count([]) == 0
+    )
+    eventually(lambda: told(receiver, "message.ack", id=sent, ack=2))
+
+    if end == "the browser is killed":
+        os.kill(processes.browser_of(server.folder / "store" / "sessions" / "one" / "browser"), signal.SIGKILL)
+        eventually(lambda: not running(server))
+    elif end == "the server is killed":
+        server.kill()
+    else:
+        server.stop()
+    phone.acknowledge(sent, 3)
+    phone.edit(edited, "the")
+    phone.revoke(revoked)
+    phone.react(liked, "49301234567", "🔥")
+    phone.react(unliked, "49301234567", "")
+    phone.vote(poll_id, "49301234567", 1)
+    if end != "the browser is killed":
+        server.start()
+
+    def news() -> list[object]:
+        acks = [each["ack"] for each in told(receiver, "message.ack", id=sent)]
+        reactions = {
+            (each["reaction"]["messageId"], each["reaction"]["text"]) for each in told(receiver, "message.reaction")
+        }
+        return [
+            [level for level in acks if level >= 2],
+            [each["body"] for each in told(receiver, "message.edited")],
+            [each["revokedMessageId"] for each in told(receiver, "message.revoked")],
+            (len(told(receiver, "message.reaction")), reactions),
+            [each["vote"]["selectedOptions"] for each in told(receiver, "poll.vote")],
+        ]
+
+    wanted = [
+        [2, 3],
+        ["the"],
+        [revoked.split("_")[2]],
+        (3, {(unliked, "👎"), (liked, "🔥"), (unliked, "")}),
+        [["a"], ["b"]],
+    ]
+    eventually(lambda: news() == wanted)
+    # Nothing of it is told again after another start, and what comes then is.
+    server.restart()
+    server.wait_for_status("one", "WORKING", timeout_seconds=90)
+    phone.react(liked, "49301234567", "🎉")
+    eventually(lambda: len(told(receiver, "message.reaction")) == 4)
+    phone.receive("49301234567", "after")
+    receiver.wait_for(lambda event: event["event"] == "message" and event["payload"]["body"] == "after", 60)
+    wanted[3] = (4, {(unliked, "👎"), (liked, "🔥"), (unliked, ""), (liked, "🎉")})
+    assert news() == wanted
+    assert len(told(receiver, "message")) == 5
+
+
 def test_messages_in_a_storm_of_kills_are_told_once(drive: Drive, whatsapp: StandIn, receiver: Receiver) -> None:
     """Messages come in while the page is killed twice: each is told, none twice."""
     server = drive(MAX_RECONNECT_ATTEMPTS="5")

@@ -17,6 +17,7 @@ from . import flags, processes, wajs
 from .binaries import Binaries, find
 from .browser import Browser
 from .devtools import Gone, Refused, TimedOut
+from .later import Later
 from .life import Life
 from .link import ASLEEP, OVER
 from .look import Look, forget_proxy, look_of
@@ -109,6 +110,7 @@ class BrowserDriver(Driver):
     def forget(self, session: str) -> None:
         with self._store.write() as db:
             Seen(session).forget(db)
+            Later(session).forget(db)
             forget_proxy(db, session)
 
     def close(self) -> None:

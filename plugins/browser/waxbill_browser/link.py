@@ -20,6 +20,8 @@ from .page import Page, Problem
 from .settings import BrowserSettings
 
 if TYPE_CHECKING:
+    from waxbill.store import Database
+
     from .seen import Seen
 
 log = logging.getLogger("waxbill.browser")
@@ -57,6 +59,9 @@ class Account(Protocol):
     """What a life needs of its account; see ``operations.base``."""
 
     seen: Seen
+
+    def forget(self, db: Database) -> None:
+        """The account is not paired any more: nothing is known of it."""
 
     def on_identity(self, me: dict[str, Any], *, first: bool) -> None:
         """Who is logged in, before the status becomes WORKING."""
@@ -147,7 +152,7 @@ class Link:
             self._take_code(state)
         elif "CONFLICT" in said:
             self._use_here()
-        elif state["mode"] == "MAIN" and state.get("me"):
+        elif state["mode"] == "MAIN" and state.get("me") and state["ready"]:
             self._at_work(state["me"])
         else:
             self._connect()
@@ -240,5 +245,5 @@ class Link:
     def _unpair(self) -> None:
         """Forgets who was logged in."""
         with self._host.store.write() as db:
-            self._account.seen.forget(db)
+            self._account.forget(db)
         self._host.set_me(None)

@@ -318,6 +318,7 @@ class Account(People, Groups, Channels, Labels):
             kept[by] = (reaction, self.world.time())
         else:
             kept.pop(by, None)
+        self.messages[key]["hasReaction"] = bool(kept)
         chat_key = key.split("_")[1]
         mine = by == self.me
         participant = f"_{lid_of(by.partition('@')[0])}" if chat_key.endswith("@g.us") else ""

@@ -31,7 +31,7 @@ _NOT_FOUND = (
     "label_not_exist",
     "canot_get_label_error",
 )
-_UNPROCESSABLE = ("too_large", "no_file", "message_not_contains_media")
+_UNPROCESSABLE = ("too_large", "no_file", "message_not_contains_media", "no_poll", "no_option")
 
 
 class Base(Account):
@@ -87,12 +87,12 @@ class Base(Account):
     def sent(self, raw: dict[str, Any]) -> dict[str, Any]:
         """Notes a message that this server has sent, and shows it."""
         with self.host.store.write() as db:
-            self.seen.sent(db, shapes.note_key(raw), int(raw.get("t") or time.time()))
+            self.seen.sent(db, shapes.note_key(raw["id"]), int(raw.get("t") or time.time()))
         return shapes.message(raw, self.me, ours=True)
 
     def shown(self, raw: dict[str, Any], *, media: bool = False) -> dict[str, Any]:
         """A message as a read shows it; with ``media`` its file is fetched, if the settings want that."""
-        ours = shapes.from_me(raw) and self.seen.ours(self.host.store.read(), shapes.note_key(raw))
+        ours = shapes.from_me(raw) and self.seen.ours(self.host.store.read(), shapes.note_key(raw["id"]))
         return shapes.message(raw, self.me, ours=ours, media=self.fetched(raw) if media else self.unfetched(raw))
 
     def unfetched(self, raw: dict[str, Any]) -> WAMedia | None:

@@ -8,20 +8,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from waxbill.model.ids import kind
-
 from ..shapes import chats, messages
-from .base import Base
+from .telling import Telling
 
 log = logging.getLogger("waxbill.browser.events")
-
-#: Most messages that are looked for after a pause; those of one night on a busy account.
-_MOST_MISSED = 5000
 
 More = Callable[[], object] | None
 
 
-class Events(Base):
+class Events(Telling):
     """From the page into the outbox."""
 
     def on_tell(self, event: str, data: Any) -> More:
@@ -41,77 +36,39 @@ class Events(Base):
         with self.host.store.write() as db:
             since = self.seen.since(db)
             self.seen.pair(db)
-            self.seen.prune(db)
-        return lambda: self._catch_up(since)
-
-    def _catch_up(self, since: int | None) -> None:
-        """Tells what arrived while no page was there to tell it; nothing after the first pairing."""
-        self.run("settle")
-        if since is None:
-            return
-        found = self.run("missed", since=since, most=_MOST_MISSED)
-        told = sum(self._tell_message(raw) for raw in found if messages.is_told(raw))
-        if told:
-            log.info("Session '%s': %d message(s) that arrived meanwhile", self.host.name, told)
+            self.prune(db)
+        return lambda: self.catch_up(since)
 
     # -- messages
 
     def _on_message(self, raw: dict[str, Any]) -> More:
         if not messages.is_told(raw):
             return None
-        if raw.get("hasMedia") and self.host.files.wanted(str(raw.get("mimetype") or "")) and self._wanted(raw):
-            return lambda: self._tell_message(raw)
-        self._tell_message(raw)
+        if raw.get("hasMedia") and self.host.files.wanted(str(raw.get("mimetype") or "")) and self.wanted(raw):
+            return lambda: self.tell_message(raw)
+        self.tell_message(raw)
         return None
-
-    def _wanted(self, raw: dict[str, Any]) -> bool:
-        """Whether anyone listens to what this message becomes."""
-        return self.host.wants("message.any") or (not messages.from_me(raw) and self.host.wants("message"))
-
-    def _tell_message(self, raw: dict[str, Any]) -> bool:
-        """Tells a message, once and for all; False when it was told before."""
-        key, at, chat = messages.note_key(raw), int(raw.get("t") or time.time()), messages.chat_of(raw)
-        wanted = self._wanted(raw)
-        media = None
-        if wanted and raw.get("hasMedia"):
-            if self.seen.told(self.host.store.read(), key):
-                return False
-            media = self.fetched(raw)
-        with self.host.store.write() as db:
-            if not self.seen.tell(db, key, at, ours=bool(raw.get("ours"))):
-                return False
-            if wanted:
-                ours = messages.from_me(raw) and self.seen.ours(db, key)
-                payload = messages.message(raw, self.me, ours=ours, media=media)
-                self.host.emit("message.any", payload, chat=chat)
-                if not messages.from_me(raw):
-                    self.host.emit("message", payload, chat=chat)
-        return True
 
     def _on_ack(self, data: dict[str, Any]) -> More:
         chat = data["chat"] or data["ids"][0]["remote"]
-        event = "message.ack" if kind(chat) == "person" else "message.ack.group"
-        if self.host.wants(event):
-            for key in data["ids"]:
-                payload = messages.ack_payload(key, chat, int(data["ack"]), data.get("sender"))
-                self.host.emit(event, payload, chat=chat)
+        for key in data["ids"]:
+            self.tell_ack(key, chat, int(data["ack"]), data.get("sender"))
         return None
 
     def _on_edited(self, raw: dict[str, Any]) -> More:
-        if self.host.wants("message.edited"):
-            self.host.emit("message.edited", messages.edited(raw, self.shown(raw)), chat=messages.chat_of(raw))
+        self.tell_edited(raw)
         return None
 
     def _on_revoked(self, data: dict[str, Any]) -> More:
-        self.host.emit("message.revoked", messages.revoked(data), chat=data["message"]["remote"])
+        self.tell_revoked(data)
         return None
 
     def _on_reaction(self, data: dict[str, Any]) -> More:
-        self.host.emit("message.reaction", messages.reaction(data, self.me, self.mine), chat=data["message"]["remote"])
+        self.tell_reaction(data)
         return None
 
     def _on_vote(self, data: dict[str, Any]) -> More:
-        self.host.emit("poll.vote", messages.vote(data, self.me, self.mine), chat=data["poll"]["remote"])
+        self.tell_vote(data)
         return None
 
     # -- people and groups

@@ -75,7 +75,7 @@ async function stateByName() {
     info: stream.info ?? null,
     socket: socket.state ?? null,
     needsUpdate: Boolean(stream.needsUpdate),
-    ready: false,
+    ready: true,
     code: authenticated ? null : await codeByName(),
     ...(authenticated ? { me: { id: withoutDevice(id(own)), lid: null, name: null, device: null } } : {}),
   };

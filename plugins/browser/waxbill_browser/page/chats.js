@@ -141,8 +141,8 @@ async function arrivedSince(model, since, most) {
   }
 }
 
-// What arrived since a moment (Unix seconds) and may not have been told: newest chats first, bounded.
-operations.missed = async ({ since, most }) => {
+// Messages since a moment (Unix seconds) that `fits` takes: newest chats first, bounded; in the order of time.
+async function sinceThen(since, most, fits) {
   const found = [];
   const models = WPP.whatsapp.ChatStore.getModelsArray()
     .filter((model) => (model.t ?? 0) >= since)
@@ -150,11 +150,56 @@ operations.missed = async ({ since, most }) => {
   for (const model of models) {
     try {
       const inChat = await arrivedSince(model, since, most);
-      found.push(...inChat.filter((each) => isShown(each) && each.t >= since));
+      found.push(...inChat.filter((each) => isShown(each) && each.t >= since && fits(each)));
     } catch (error) {
       tell('fault', { event: `missed in ${id(model.id)}`, ...problem(error) }); // the other chats' are told all the same
     }
   }
   found.sort((one, other) => one.t - other.t);
-  return found.slice(-most).map((each) => message(each));
+  return found.slice(-most);
+}
+
+// What arrived since a moment and may not have been told.
+operations.missed = async ({ since, most }) => (await sinceThen(since, most, () => true)).map((each) => message(each));
+
+// What may have happened to the messages since a moment: as they are now, `reacted` being keys that had reactions.
+operations.changed = async ({ since, most, reacted }) => {
+  const had = new Set(reacted);
+  const models = await sinceThen(since, most, () => true);
+  return Promise.all(models.map((model) => changes(model, model.hasReaction || had.has(model.id.id))));
 };
+
+async function changes(model, withReactions) {
+  const found = { id: key(model.id), ...pick(model, ['type', 'ack', 'latestEditSenderTimestampMs']) };
+  if (model.type === 'revoked') {
+    found.revoked = { author: id(model.author ?? model.id.participant), from: id(model.from), to: id(model.to), type: model.subtype ?? null };
+  }
+  if (model.type === 'poll_creation') found.votes = (await attemptAsync(() => votes(model))) ?? [];
+  if (withReactions) found.reactions = await attemptAsync(() => reactions(model));
+  return found;
+}
+
+async function votes(model) {
+  const found = await WPP.chat.getVotes(id(model.id));
+  return found.votes.map(({ selectedOptions, sender, timestamp }) => ({
+    poll: key(model.id),
+    chat: id(found.chatId),
+    sender: id(sender),
+    timestamp,
+    options: optionNames(selectedOptions),
+  }));
+}
+
+async function reactions(model) {
+  const found = await WPP.chat.getReactions(id(model.id));
+  return found.reactions.flatMap(({ senders }) =>
+    senders.map((one) => ({
+      id: key(one.id ?? one.msgKey ?? model.id),
+      message: key(model.id),
+      text: text(one.reactionText ?? ''),
+      sender: id(one.senderUserJid ?? one.sender),
+      timestamp: one.timestamp ?? one.t ?? null,
+      ours: false,
+    })),
+  );
+}

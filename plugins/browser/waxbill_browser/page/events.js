@@ -38,7 +38,7 @@ function followEvents() {
       chat: id(chatId),
       sender: id(sender),
       timestamp,
-      options: [...selectedOptions].filter(Boolean).map((option) => text(option.name ?? String(option))),
+      options: optionNames(selectedOptions),
     }),
   );
   listening('chat.presence_change', ({ id: who }) => {
@@ -63,6 +63,8 @@ function followEvents() {
   listening('conn.stream_mode_changed', (mode) => tell('engine', { event: 'onStreamModeChanged', data: { mode: String(mode) } }));
   listening('conn.online', (online) => tell('engine', { event: 'onOnline', data: { online: Boolean(online) } }));
 }
+
+const optionNames = (options) => [...options].filter(Boolean).map((option) => text(option.name ?? String(option)));
 
 const recently = (times, name) => Date.now() - (times.get(name) ?? 0) < 60000;
 

@@ -1,5 +1,9 @@
 // The life of the session: what the page is about to do, QR codes, log-out, and being used elsewhere.
 
+// WA-JS hears of acknowledgements, reactions and votes only when it is wholly ready: a session does not work before,
+// unless that takes too long.
+let patienceOver = false;
+
 operations.state = async () => state();
 
 async function state() {
@@ -20,7 +24,7 @@ async function stateByWaJs() {
     info: whatsapp.Stream?.info ?? null,
     socket: whatsapp.Socket?.state ?? null,
     needsUpdate: Boolean(whatsapp.Stream?.needsUpdate),
-    ready: Boolean(WPP.isFullReady),
+    ready: Boolean(WPP.isFullReady) || patienceOver,
     version: window.Debug?.VERSION ?? null,
     code: null,
   };

@@ -22,6 +22,7 @@ whenLoaded(() => {
   const ready = (wajs) => tell('ready', { version: window.Debug?.VERSION ?? null, wajs });
   // What it tells may be told twice then; the server takes each message once.
   const doWithout = () => {
+    patienceOver = true;
     if (typeof WPP !== 'undefined' && WPP.isFullReady) return;
     tell('fault', { event: 'the start of WA-JS', message: `it is not ready after ${PATIENCE_SECONDS} s; its operations may fail` });
     followByName(() => queueMicrotask(tellState));

@@ -23,9 +23,9 @@ def from_me(raw: dict[str, Any]) -> bool:
     return bool(raw["id"]["fromMe"])
 
 
-def note_key(raw: dict[str, Any]) -> str:
-    """What a message is remembered by: its key, and whether it is ours."""
-    return f"{'1' if from_me(raw) else '0'}{raw['id']['id']}"
+def note_key(key: dict[str, Any]) -> str:
+    """What a message is remembered by, of its ``id``: its key, and whether it is ours."""
+    return f"{'1' if key['fromMe'] else '0'}{key['id']}"
 
 
 def body(raw: dict[str, Any]) -> str:
