@@ -283,6 +283,30 @@ def test_a_reaction_and_a_vote_are_told(working: Working) -> None:
     assert vote["poll"]["id"] == poll["id"]
 
 
+def test_a_vote_of_ones_own(working: Working) -> None:
+    phone = working.whatsapp.phone
+    poll = working.post("/api/sendPoll", {"chatId": PEER, "poll": {"name": "Where?", "options": ["Here", "There"]}})
+    chosen = {"session": "one", "chatId": PEER, "pollMessageId": poll["id"], "votes": ["There"]}
+    assert working.server.post("/api/sendPollVote", chosen).status == 201
+    assert phone.wait_for_asked("vote")["selected"] == [1]
+    body = {"session": "one", "chatId": PEER, "pollMessageId": poll["id"], "votes": ["Nowhere"]}
+    answer = working.server.post("/api/sendPollVote", body)
+    assert answer.status == 422
+    assert "no option 'Nowhere'; it has 'Here', 'There'" in answer.text
+    text = working.post("/api/sendText", {"chatId": PEER, "text": "no poll"})
+    body["pollMessageId"] = text["id"]
+    assert "is not a poll" in working.server.post("/api/sendPollVote", body).text
+
+
+def test_who_may_add_members_to_a_group(working: Working) -> None:
+    group = working.post("/api/one/groups", {"name": "Open", "participants": [{"id": PEER}]})["gid"]["_serialized"]
+    place = f"/api/one/groups/{group}/settings/security/member-add-mode"
+    for allowed in (False, True):
+        answer = working.server.put(place, {"membersCanAddNewMember": allowed})
+        assert answer.status == 200, answer.text
+        assert working.server.get(place).json() == {"membersCanAddNewMember": allowed}
+
+
 def test_filters_of_reads(working: Working) -> None:
     number = "49305550003"
     for text in ("a", "b"):

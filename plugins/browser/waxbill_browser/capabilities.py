@@ -6,8 +6,8 @@ with the methods that are really there.
 
 from __future__ import annotations
 
-#: What WA-JS has no call for answers 501, as WAHA does for an engine without it: buttons, votes, passkeys, the search
-#: of channels by view, limits of the account, three group settings that can only be read.
+#: What WA-JS has no call for answers 501, as WAHA does for an engine without it: docs/browser.md has the list, with
+#: what was looked at.
 OPERATIONS = frozenset(
     {
         "add_participants", "approve_join_requests", "archive_chat", "block_contact", "browser_trace", "check_exists",
@@ -27,9 +27,10 @@ OPERATIONS = frozenset(
         "request_code", "revoke_invite_code", "screenshot", "search_channels_by_text", "send_contact_vcard",
         "send_event", "send_file", "send_image", "send_image_status", "send_link_custom_preview", "send_list",
         "send_location",
-        "send_poll", "send_seen", "send_sticker", "send_text", "send_text_status", "send_video",
+        "send_poll", "send_poll_vote", "send_seen", "send_sticker", "send_text", "send_text_status", "send_video",
         "send_video_status", "send_voice", "send_voice_status", "set_chat_labels", "set_group_description",
-        "set_group_picture", "set_group_subject", "set_info_admins_only", "set_messages_admins_only",
+        "set_group_picture", "set_group_subject", "set_info_admins_only", "set_member_add_mode",
+        "set_messages_admins_only",
         "set_presence", "set_profile_name", "set_profile_picture", "set_profile_status", "set_reaction",
         "set_star", "start_typing", "stop_typing", "subscribe_presence", "unarchive_chat", "unblock_contact",
         "unfollow_channel", "unmute_channel", "unpin_message", "unread_chat", "update_contact",

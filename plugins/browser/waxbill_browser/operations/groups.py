@@ -113,6 +113,9 @@ class Groups(Contacts):
     def get_messages_admins_only(self, group: str) -> bool:
         return bool(self._metadata(group).get("announce"))
 
+    def set_member_add_mode(self, group: str, members_can_add: bool) -> Any:
+        return self.run("setMemberAddMode", group=group, everybody=members_can_add)
+
     def get_member_add_mode(self, group: str) -> bool:
         return self._metadata(group).get("memberAddMode") in (True, "all_member_add")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MessageLinkCustomPreviewRequest,
         MessageLocationRequest,
         MessagePollRequest,
+        MessagePollVoteRequest,
         MessageReactionRequest,
         MessageStarRequest,
         MessageStickerRequest,
@@ -99,6 +100,11 @@ class Sending(Base):
             options=options,
             selectable=0 if request.poll.multipleAnswers else 1,
         )
+
+    def send_poll_vote(self, request: MessagePollVoteRequest) -> Any:
+        if ids.kind(request.chatId) == "channel":
+            raise Unprocessable("A vote in a channel's poll can't be sent by this engine.")
+        self.run("vote", chat=request.chatId, messageId=request.pollMessageId, options=request.chosen)
 
     def send_list(self, request: SendListRequest) -> Any:
         if ids.kind(request.chatId) != "person":

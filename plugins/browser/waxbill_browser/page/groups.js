@@ -83,6 +83,16 @@ operations.setProperty = async ({ group: groupId, property, value }) => {
   existingGroup(groupId);
   return WPP.group.setProperty(groupId, property, value);
 };
+// WA-JS has no call for it: WhatsApp's own function, which WA-JS's goes by as well.
+operations.setMemberAddMode = async ({ group: groupId, everybody }) => {
+  const model = existingGroup(groupId);
+  const set = moduleNamed('WAWebSetPropertyGroupAction')?.setGroupProperty;
+  if (typeof set !== 'function') throw new Problem('module_missing', "WhatsApp's page has no WAWebSetPropertyGroupAction.setGroupProperty");
+  await set(model, 'member_add_mode', everybody ? 1 : 0);
+  const data = attempt(() => model.groupMetadata);
+  if (data) data.memberAddMode = everybody ? 'all_member_add' : 'admin_add'; // the page hears of it later
+  return true;
+};
 operations.invite = async ({ group: groupId, revoke }) => {
   existingGroup(groupId);
   const code = await (revoke ? WPP.group.revokeInviteCode(groupId) : WPP.group.getInviteCode(groupId));
