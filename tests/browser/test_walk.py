@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.long]
 #: What the browser has, although WAHA's own engine on WA-JS has it not: WA-JS can.
 MORE = {
     "POST /api/sendList",
+    "POST /api/sendPollVote",
     "POST /api/send/link-custom-preview",
     "POST /api/{session}/events",
     "GET /api/{session}/new-message-id",
@@ -125,14 +126,16 @@ class OnTheWeb(Scenario):
     phone: Phone
 
     def modes(self, place: str) -> None:
-        """These can only be read."""
+        """Two can only be read."""
+        settings = f"{place}/settings/security"
+        self.put(f"{settings}/member-add-mode", {"membersCanAddNewMember": True})
+        assert self.get(f"{settings}/member-add-mode") == {"membersCanAddNewMember": True}
         for setting, member in (
-            ("member-add-mode", "membersCanAddNewMember"),
             ("member-share-history-mode", "membersCanShareHistory"),
             ("membership-approval", "newMembersApprovalRequired"),
         ):
-            assert self.put(f"{place}/settings/security/{setting}", {member: True})["statusCode"] == 501
-            assert list(self.get(f"{place}/settings/security/{setting}").values()) in ([True], [False])
+            assert self.put(f"{settings}/{setting}", {member: True})["statusCode"] == 501
+            assert list(self.get(f"{settings}/{setting}").values()) in ([True], [False])
 
     def join_requests(self, place: str) -> None:
         who = self.phone.lid_of(CY)

@@ -19,7 +19,8 @@ MOST_NOTES = 20_000
 class Later:
     """The notes of one session: for a message, what is told and by whom, the last value. Used inside transactions.
 
-    ``what`` is ``ack`` (its level), ``edit`` (when, in ms), ``revoke``, ``reaction`` (its text), ``vote`` (options).
+    ``what`` is ``ack`` (its level; ``shown``: the one that the message was told with), ``edit`` (when, in ms),
+    ``revoke``, ``reaction`` (its text), ``vote`` (the options).
     """
 
     def __init__(self, session: str) -> None:

@@ -53,7 +53,7 @@ class Telling(Base):
         if since is None:
             return
         found = self.run("missed", since=since, most=_MOST_MISSED)
-        told = sum(self.tell_message(raw) for raw in found if messages.is_told(raw))
+        told = sum(self.tell_message(raw, missed=True) for raw in found if messages.is_told(raw))
         if told:
             log.info("Session '%s': %d message(s) that arrived meanwhile", self.host.name, told)
         found = self.run("changed", since=since - _CHANGED_SECONDS, most=_MOST_CHANGED, reacted=self._reacted_to())
@@ -67,8 +67,9 @@ class Telling(Base):
         """Whether anyone listens to what this message becomes."""
         return self.host.wants("message.any") or (not messages.from_me(raw) and self.host.wants("message"))
 
-    def tell_message(self, raw: dict[str, Any]) -> bool:
-        """Tells a message, once and for all; False when it was told before."""
+    def tell_message(self, raw: dict[str, Any], *, missed: bool = False) -> bool:
+        """Tells a message, once and for all; False when it was told before. Of one that was ``missed`` the page has no
+        further events of what it shows already."""
         key, at, chat = messages.note_key(raw["id"]), int(raw.get("t") or time.time()), messages.chat_of(raw)
         wanted = self.wanted(raw)
         media = None
@@ -79,7 +80,7 @@ class Telling(Base):
         with self.host.store.write() as db:
             if not self.seen.tell(db, key, at, ours=bool(raw.get("ours"))):
                 return False
-            self._note(db, key, raw)
+            self._note(db, key, raw, missed=missed)
             self.prune(db)
             if wanted:
                 ours = messages.from_me(raw) and self.seen.ours(db, key)
@@ -89,13 +90,13 @@ class Telling(Base):
                     self.host.emit("message", payload, chat=chat)
         return True
 
-    def _note(self, db: Database, key: str, raw: dict[str, Any]) -> None:
-        """What is told with the message itself needs no event of its own."""
+    def _note(self, db: Database, key: str, raw: dict[str, Any], *, missed: bool) -> None:
+        """What is told with the message itself needs no event of its own after a pause."""
         if messages.from_me(raw):
-            self.later.tell(db, key, "ack", str(int(raw.get("ack") or 0)))
-        if raw.get("latestEditSenderTimestampMs"):
+            self.later.tell(db, key, "shown", str(int(raw.get("ack") or 0)))
+        if missed and raw.get("latestEditSenderTimestampMs"):
             self.later.tell(db, key, "edit", str(raw["latestEditSenderTimestampMs"]))
-        if raw.get("type") == "revoked":
+        if missed and raw.get("type") == "revoked":
             self.later.tell(db, key, "revoke", "1")
 
     # -- what happens to them; each answers whether it is news
@@ -165,7 +166,8 @@ class Telling(Base):
             return self.tell_revoked({**raw["revoked"], "id": id_, "message": id_})
         told = 0
         level = int(raw.get("ack") or 0)
-        if messages.from_me(raw) and level > int(self.later.known(db, key, "ack") or level):
+        levels = [int(known) for what in ("shown", "ack") if (known := self.later.known(db, key, what)) is not None]
+        if messages.from_me(raw) and levels and level > max(levels):
             told += self.tell_ack(id_, id_["remote"], level, None)
         edited = raw.get("latestEditSenderTimestampMs")
         if edited and self.later.known(db, key, "edit") != str(edited):
