@@ -262,13 +262,13 @@ def test_a_full_pool_answers_503_and_recovers(serve: Serve, postgres: Postgres) 
     begin(server)
     with psycopg.connect(url) as blocker:
         blocker.execute("LOCK TABLE mock_message IN ACCESS EXCLUSIVE MODE")
-        answers: list[int] = []
-        threads = [threading.Thread(target=lambda: answers.append(tried(server, "blocked").status)) for _ in range(6)]
+        answers: list[Any] = []
+        threads = [threading.Thread(target=lambda: answers.append(tried(server, "blocked"))) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert set(answers) == {503}
+        assert [(answer.status, bool(answer.headers["retry-after"])) for answer in answers] == [(503, True)] * 6
         blocker.rollback()
     wait_for(lambda: tried(server, "free").status == 201)
     listed = server.get(f"/api/s/chats/{CHAT}/messages?limit=10").json()

@@ -21,7 +21,7 @@ from msgspec import UNSET
 from .admission import Admission
 from .media.storage import remove_tree
 from .model import ids
-from .model.errors import NotFound, Unprocessable, ValidationFailed, WrongState
+from .model.errors import NotFound, Unavailable, Unprocessable, ValidationFailed, WrongState
 from .model.events import select
 from .model.sessions import (
     FAILED,
@@ -212,6 +212,8 @@ class Session:
                 )
         account = self.account
         if account is None or self.status not in expected:
+            if not self._sessions.has(self.name):  # it was taken out while this waited
+                raise Unavailable(f"Session '{self.name}' is moving to another worker; nothing was done. Try again.", 1)
             raise WrongState(self.name, self.status, expected)
         return account
 

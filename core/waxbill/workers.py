@@ -279,7 +279,11 @@ class Workers:
         self._mine[name] = key
         if owner and owner != self.id:
             log.warning("Session '%s' of worker '%s' is taken over", name, owner)
-        self._sessions.adopt(name)
+        try:
+            self._sessions.adopt(name)
+        except self._store.errors:
+            self._lose([name])  # it is this worker's by the store: the next look starts it
+            raise
         if name not in self._mine:  # lost meanwhile
             self._lose([name])
 
