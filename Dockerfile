@@ -8,6 +8,8 @@
 
 # WAXBILL_IMAGE says which one a build without a target makes (some platforms know no targets, but pass on variables).
 ARG WAXBILL_IMAGE=mock
+# More plugins, by the names of their folders: --build-arg PLUGINS=postgres for workers on one database.
+ARG PLUGINS=
 ARG BASE=python:3.13-alpine
 ARG BROWSER_BASE=python:3.13-slim-bookworm
 
@@ -21,17 +23,21 @@ COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY core core
 COPY plugins plugins
 ENV PATH=/build/bin:$PATH
-RUN for project in . plugins/mock plugins/monitor; do (cd $project && hatchling build -t wheel -d /wheels) || exit 1; done
+ARG PLUGINS
+RUN hatchling build -t wheel -d /wheels \
+    && for plugin in mock monitor $PLUGINS; do (cd "plugins/$plugin" && hatchling build -t wheel -d /wheels) || exit 1; done
 FROM wheels AS browser-wheels
 RUN cd plugins/browser && hatchling build -t wheel -d /wheels
 
 # -- the simulator: the base, the environment in /opt/waxbill, nothing that a server does not use
 FROM ${BASE} AS mock-root
-COPY deploy/mock.lock deploy/slim.py /tmp/deploy/
+ARG PLUGINS
+COPY deploy/*.lock deploy/slim.py /tmp/deploy/
 COPY --from=wheels /wheels /tmp/wheels
 RUN python3 -m venv --without-pip /opt/waxbill \
     && pip="python3 -m pip --python /opt/waxbill/bin/python install --no-cache-dir --no-compile" \
-    && $pip --only-binary=:all: --require-hashes -r /tmp/deploy/mock.lock \
+    && for name in mock $PLUGINS; do \
+        $pip --only-binary=:all: --require-hashes -r "/tmp/deploy/$name.lock" || exit 1; done \
     && $pip --no-deps /tmp/wheels/*.whl \
     && python3 /tmp/deploy/slim.py /opt/waxbill \
     && rm -rf /tmp/wheels /tmp/deploy /root/.cache \
@@ -49,11 +55,13 @@ RUN mkdir DEBIAN && printf '%s\n' 'Package: no-desktop' 'Version: 1' 'Architectu
     && apt-get download chromium-driver && dpkg-deb -x chromium-driver_*.deb . && cp usr/bin/chromedriver /usr/bin/ \
     && rm -rf /tmp/no-desktop* /var/lib/apt/lists/*
 WORKDIR /
-COPY deploy/browser.lock deploy/slim.py /tmp/deploy/
+ARG PLUGINS
+COPY deploy/*.lock deploy/slim.py /tmp/deploy/
 COPY --from=browser-wheels /wheels /tmp/wheels
 RUN python3 -m venv --without-pip /opt/waxbill \
     && pip="python3 -m pip --python /opt/waxbill/bin/python install --no-cache-dir --no-compile" \
-    && $pip --only-binary=:all: --require-hashes -r /tmp/deploy/browser.lock \
+    && for name in browser $PLUGINS; do \
+        $pip --only-binary=:all: --require-hashes -r "/tmp/deploy/$name.lock" || exit 1; done \
     && $pip --no-deps /tmp/wheels/*.whl \
     && python3 /tmp/deploy/slim.py /opt/waxbill \
     && rm -rf /tmp/wheels /tmp/deploy /root/.cache \

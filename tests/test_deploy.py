@@ -161,7 +161,8 @@ def test_a_lock_pins_the_tested_versions_with_hashes_and_names_no_host(lock: Pat
 
 
 def test_every_dependency_is_in_the_locks() -> None:
-    for name, projects in {"mock": ("mock", "monitor"), "browser": ("mock", "monitor", "browser")}.items():
+    images = {"mock": ("mock", "monitor"), "browser": ("mock", "monitor", "browser"), "postgres": ("postgres",)}
+    for name, projects in images.items():
         locked = set(re.findall(r"^([a-z0-9-]+)==", (ROOT / f"deploy/{name}.lock").read_text(), re.MULTILINE))
         for folder in (ROOT, *(ROOT / "plugins" / project for project in projects)):
             project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]

@@ -51,6 +51,8 @@ def test_both_images_are_built_serve_without_rights_and_stay_small() -> None:
     [
         ("mock", "musllinux_1_2_x86_64"),
         ("mock", "musllinux_1_2_aarch64"),
+        ("postgres", "musllinux_1_2_x86_64"),
+        ("postgres", "musllinux_1_2_aarch64"),
         ("browser", "manylinux_2_28_x86_64"),
         ("browser", "manylinux_2_28_aarch64"),
     ],
