@@ -119,8 +119,6 @@ class HttpTransport:
         deadline = Deadline(self._clock, self._total_seconds)
         try:
             status, answer = self._follow(request, deadline)
-            if deadline.passed:
-                raise TimeoutError  # the client takes a head that was cut off for a whole one
         except (OSError, http.client.HTTPException, ValueError, Refused) as error:
             said = f"no whole answer within {self._total_seconds:g} s" if deadline.passed else error
             return Outcome(False, 0, f"{type(error).__name__}: {said}", time.monotonic() - started)
@@ -171,9 +169,8 @@ class HttpTransport:
 
     def _open(self, url: SplitResult, timeout_seconds: float, deadline: Deadline) -> http.client.HTTPConnection:
         """A connection to an address that may be asked, or to the proxy that the environment names for it."""
-        import http.client
-
         from ..outbound import check_literal, check_port, connect
+        from .connection import HTTPConnection, HTTPSConnection
 
         host = str(url.hostname)
         port = url.port or (443 if url.scheme == "https" else 80)
@@ -181,14 +178,14 @@ class HttpTransport:
         proxy = proxy_for(url.scheme, host, self._environment)
         if proxy is not None:
             check_literal(host, allow_private=self._allow_private)
-            kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+            kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
             through = kind(proxy.hostname or "", proxy.port or 8080, timeout=timeout_seconds)
             if url.scheme == "https":
                 through.set_tunnel(host, port)
             through.connect()
             through.auto_open = 0
             return through
-        opened = http.client.HTTPConnection(url.netloc.rpartition("@")[2], timeout=timeout_seconds)
+        opened = HTTPConnection(url.netloc.rpartition("@")[2], timeout=timeout_seconds)
         opened.auto_open = 0  # never again by itself, to an address that was not checked
         opened.sock = connect(
             url.scheme,
@@ -210,7 +207,7 @@ class HttpTransport:
         connection.request("POST", path, request.body, request.headers)
         answer = connection.getresponse()
         text = answer.read(_ANSWER_BYTES)
-        if deadline.passed:  # what was cut off may look whole
+        if deadline.passed:  # what was cut off may look whole, a head too
             raise TimeoutError
         if answer.isclosed() and connection.sock is not None and self._keep_alive:
             self._connections()[url.scheme, url.netloc] = connection
