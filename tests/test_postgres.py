@@ -247,6 +247,22 @@ def test_a_database_that_comes_back_finds_everything_going_on(
         assert [text for text in received if text != "refused"] == ["before", "after", "last"]
 
 
+def test_acknowledgements_that_were_due_while_the_database_was_away_are_told_later(
+    serve: Serve, postgres: Postgres, receiver: Receiver
+) -> None:
+    server = serve(
+        WAXBILL_STORE=postgres.database(), WAXBILL_MOCK_DEVICE_SECONDS="0.5", WAXBILL_MOCK_READ_SECONDS="0.5"
+    )
+    begin(server, {"url": receiver.url, "events": ["message.ack"], "retries": QUICK})
+    send(server, "sent")
+    postgres.stop()
+    try:
+        wait_for(lambda: "Acknowledgements can't be told now" in server.log)
+    finally:
+        postgres.start()
+    wait_for(lambda: {event["payload"]["ackName"] for event in receiver.events} == {"DEVICE", "READ"})
+
+
 def first_arrivals(receiver: Receiver) -> list[str]:
     """What was accepted; an arrival that the store could not be told of is repeated."""
     return [text for text in dict.fromkeys(bodies(receiver)) if text != "refused"]

@@ -345,6 +345,26 @@ def test_a_worker_that_was_killed_comes_back_for_its_sessions(cluster: Cluster) 
     assert send(a, "one", "back").status == 201
 
 
+@pytest.mark.long
+def test_sessions_wait_for_their_worker_where_they_are_not_to_move(cluster: Cluster) -> None:
+    a, b = (cluster.start(name, WAXBILL_TAKE_OVER="false") for name in "ab")
+    wait_for(lambda: alive(a) == alive(b) == ["a", "b"])
+    cluster.begin(a, *[f"s{number}" for number in range(8)])
+    wait_for(lambda: set(cluster.owners().values()) == {"a", "b"})
+    owners = cluster.owners()
+    its = [name for name, owner in owners.items() if owner == "a"]
+    for end in (a.stop, a.kill):
+        end()
+        wait_for(lambda: alive(b) == ["b"])
+        refused = send(b, its[0], "refused")
+        assert (refused.status, "waits for its worker 'a'" in refused.text) == (503, True)
+        assert cluster.owners() == owners
+        a.start()
+        wait_for(lambda: cluster.working(b, *owners))
+        wait_for(lambda: send(b, its[0], "sent").status == 201)
+    check_ownership(cluster.journal())
+
+
 def test_keys_that_one_worker_makes_are_known_to_the_others(cluster: Cluster) -> None:
     a, b = cluster.start("a", WAHA_API_KEY="key"), cluster.start("b", WAHA_API_KEY="key")
     a.key = b.key = "key"

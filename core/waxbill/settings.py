@@ -178,6 +178,13 @@ class CoreSettings(msgspec.Struct, frozen=True):
             meaning="Where workers that share a store reach this one. Empty: http://, the machine's name, the port.",
         ),
     ] = ""
+    take_over: Annotated[
+        bool,
+        Setting(
+            "WAXBILL_TAKE_OVER",
+            meaning="Let the others take the sessions of a worker that has gone; off: they wait until it is back.",
+        ),
+    ] = True
 
     # -- keys
     api_key: Annotated[

@@ -79,6 +79,7 @@ class Workers:
         self._store = server.store
         self._sessions = server.sessions
         self.id = server.settings.core.worker_id or "waxbill"
+        self._take_over = server.settings.core.take_over
         #: Where the other workers reach this one.
         self.address = ""
         self._store.migrate("workers", SCHEMA)
@@ -151,7 +152,7 @@ class Workers:
             thread.join()
         try:
             with self._store.write() as db:
-                for name in self._mine:
+                for name in self._mine if self._take_over else ():
                     self._note(db, name, "leave")
                     db.execute("UPDATE ownership SET worker = '' WHERE session = ?", (name,))
                 db.execute("DELETE FROM worker WHERE id = ?", (self.id,))
@@ -252,7 +253,7 @@ class Workers:
             if self._closing or time.monotonic() - self._beaten > FENCE_SECONDS / 2:
                 return
             ours = owner == self.id and name not in self._mine
-            orphan = owner != self.id and owner not in self._live
+            orphan = owner != self.id and owner not in self._live and (self._take_over or not owner)
             if ours or (orphan and self._chosen(name) == self.id):
                 self._take(key, name, owner)
 
@@ -332,8 +333,13 @@ class Workers:
         if row is None or self._sessions.has(name):
             return None
         if row[0] == self.id or row[0] not in self._live or not row[1]:
-            raise Unavailable(f"Session '{name}' is moving to another worker; nothing was done. Try again.", 1)
+            raise Unavailable(f"{self._absence(name, row[0])}; nothing was done. Try again.", 1)
         return row[1]
+
+    def _absence(self, name: str, owner: str) -> str:
+        if self._take_over or not owner:
+            return f"Session '{name}' is moving to another worker"
+        return f"Session '{name}' waits for its worker '{owner}' to come back (WAXBILL_TAKE_OVER)"
 
     def session_of_app(self, app_id: str) -> str:
         """The session that has an app; empty when none has."""

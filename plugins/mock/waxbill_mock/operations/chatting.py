@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import msgspec
@@ -31,7 +32,11 @@ from ..account.messages import DEVICE, READ, Message
 from .pairing import Pairing
 
 # How many acknowledgements are told in one transaction: the loop goes on with requests in between.
+log = logging.getLogger("waxbill.mock")
+
 _ACKS_AT_ONCE = 200
+#: When the store was away.
+_ACKS_AGAIN_SECONDS = 1.0
 _OPTIONS = range(1, 13)
 
 
@@ -212,6 +217,16 @@ class Chatting(Pairing):
         )
 
     def _tell_acks(self) -> None:
+        """Tells what is due; later, when the store is away."""
+        told = self.me.device_upto, self.me.read_upto
+        try:
+            self._tell_due_acks()
+        except self.host.store.errors as error:
+            log.warning("Acknowledgements can't be told now: %s", error)
+            self.me.device_upto, self.me.read_upto = told
+            self._later("acks", _ACKS_AGAIN_SECONDS, self._tell_acks)
+
+    def _tell_due_acks(self) -> None:
         now = self._now_ms()
         device_ms, read_ms = self.messages.device_ms, self.messages.read_ms
         with self.host.store.write() as db:
