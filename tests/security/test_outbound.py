@@ -302,6 +302,7 @@ MAY = {
     "waxbill/outbound.py": "the guard itself",
     "waxbill/limits.py": "turns addresses into bytes",
     "waxbill/server.py": "listens",
+    "waxbill/connections.py": "serves clients that came",
     "waxbill/streams/hub.py": "serves clients that came",
     "waxbill/streams/connection.py": "serves clients that came",
     "waxbill/api/streams.py": "hands clients on that came",
@@ -311,6 +312,7 @@ MAY = {
     "waxbill/workers.py": "asks the other workers, at the addresses that these wrote into the store",
     "waxbill/media/fetch.py": "HTTP over a connection of the guard's",
     "waxbill/delivery/http.py": "HTTP over a connection of the guard's, or to the operator's proxy",
+    "waxbill/delivery/connection.py": "HTTP over a connection of the guard's, or to the operator's proxy",
     "waxbill_redis/plugin.py": "Redis over a connection of the guard's",
     "waxbill_redis/connection.py": "Redis over a connection of the guard's",
 }
