@@ -11,7 +11,8 @@ from typing import Any
 import falcon.testing
 
 from waxbill import hookimpl
-from waxbill.app import Server, create_app
+from waxbill.api.application import create_app
+from waxbill.app import Server
 from waxbill.builtin import load_plugins
 from waxbill.events import encode
 from waxbill.settings import Settings

@@ -182,8 +182,9 @@ def _health(settings: Settings) -> int:
 def _openapi(settings: Settings) -> int:
     import tempfile
 
+    from .api.application import create_app
     from .api.openapi import document
-    from .app import Server, create_app
+    from .app import Server
     from .model.payloads import PAYLOADS
 
     with tempfile.TemporaryDirectory() as folder:  # the store in use belongs to the server that runs

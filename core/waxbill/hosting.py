@@ -15,7 +15,8 @@ from .settings import Settings
 with held_back(*UNUSED_BY_WSGI):
     import falcon  # noqa: F401
 
-from .app import Server, create_app
+from .api.application import create_app
+from .app import Server
 from .builtin import load_plugins
 from .model.errors import WahaError
 from .server import serve as _serve

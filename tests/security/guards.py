@@ -28,6 +28,7 @@ _KEYS, _SECRETS, _MESSAGES = "security/test_keys.py", "security/test_secrets.py"
 _SOCKETS = "security/test_websocket.py"
 _INTAKE, _OUTBOUND = "core/waxbill/intake.py", "core/waxbill/outbound.py"
 _SERVER, _CONNECTIONS = "core/waxbill/server.py", "core/waxbill/connections.py"
+_APPLICATION = "core/waxbill/api/application.py"
 _AMBIGUOUS = f"{_WIRE}::test_what_two_servers_could_read_differently_is_refused"
 _ABSURD = f"{_MESSAGES}::test_absurd_json_is_refused_quickly"
 
@@ -203,7 +204,7 @@ GUARDS = [
           "except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:",
           "except (msgspec.DecodeError, UnicodeDecodeError) as error:"),
     Guard("Numbers beyond 64 bits", "refused",
-          f"{_MESSAGES}::test_numbers_beyond_what_can_be_kept_are_a_bad_request", "core/waxbill/app.py",
+          f"{_MESSAGES}::test_numbers_beyond_what_can_be_kept_are_a_bad_request", _APPLICATION,
           "if isinstance(error, OverflowError):", "if False:"),
     Guard("Forms that are nested too deeply", "refused", f"{_MESSAGES}::test_a_deeply_nested_form_is_refused",
           "core/waxbill/api/forms.py", "msgspec.DecodeError, RecursionError) as", "msgspec.DecodeError) as"),
@@ -303,7 +304,7 @@ GUARDS = [
     Guard("HTML in a text answer (XSS)", "a policy that runs nothing", f"{_FILES}::test_a_text_answer_is_no_page",
           "core/waxbill/api/operation.py", "        resp.set_header(\"Content-Security-Policy\", \"default-src 'none'; sandbox\")\n", ""),
     Guard("A browser that guesses what an answer is", "nosniff on everything", f"{_FILES}::test_everything_says_nosniff",
-          "core/waxbill/app.py", '        resp.set_header("X-Content-Type-Options", "nosniff")\n'.replace("        ", "    "), ""),
+          _APPLICATION, '        resp.set_header("X-Content-Type-Options", "nosniff")\n'.replace("        ", "    "), ""),
     Guard("A full disk", "media is refused before it is", f"{_FILES}::test_no_media_is_taken_where_the_disk_is_nearly_full",
           "core/waxbill/api/operation.py", "            server.files.check_room(call.session_name)\n", "            pass\n"),
     Guard("One session that fills the disk", "a quota for each",
@@ -332,7 +333,7 @@ GUARDS = [
           f"{_SECRETS}::test_the_log_and_the_listings_of_a_server_hide_them", "core/waxbill/app.py",
           "for word in hidden) else self.mask(value)", "for word in hidden) else value"),
     Guard("Secrets in errors", "masked", f"{_SECRETS}::test_an_error_that_nobody_expected_hides_them",
-          "core/waxbill/app.py", '"message": server.mask(str(error))}', '"message": str(error)}'),
+          _APPLICATION, '"message": server.mask(str(error))}', '"message": str(error)}'),
     Guard("Other users of the machine read the store", "its files are private",
           f"{_SECRETS}::test_a_store_that_others_could_read_is_made_private", "core/waxbill/sqlite.py",
           "os.fchmod(file, 0o600)", "os.fchmod(file, 0o644)"),

@@ -6,7 +6,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from ..app import Server, create_app
+from ..api.application import create_app
+from ..app import Server
 from ..builtin import load_plugins
 from ..server import Loop
 from ..settings import Settings
