@@ -13,12 +13,13 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from .store import Store, StoreError
+from .sqlstore import Local, SqlStore
+from .store import StoreError
 
 # The log is copied into the file beside the writers when it has grown by this much ...
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
@@ -31,16 +32,10 @@ _LOOK_EVERY = 64
 _CHECK_UP_TO_BYTES = 16 * 1024 * 1024
 
 
-class _Local(threading.local):
-    """What one thread knows: its connection, how deep it is in ``write()``, whether a group is open."""
+class _Local(Local):
+    """What one thread knows, with its connection."""
 
     db: sqlite3.Connection | None = None
-    depth = 0
-    grouping = False
-    open = False
-
-    def __init__(self) -> None:
-        self.committed: list[Callable[[], object]] = []
 
 
 class _Write:
@@ -53,7 +48,7 @@ class _Write:
         self._mark = 0
 
     def __enter__(self) -> sqlite3.Connection:
-        local = self._store._local
+        local = self._store.local
         db = local.db or self._store._connect()
         if local.depth == 0:
             if not local.open:
@@ -70,7 +65,7 @@ class _Write:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        local = self._store._local
+        local = self._store.local
         local.depth -= 1
         if local.depth:
             return
@@ -84,22 +79,23 @@ class _Write:
                 db.execute("ROLLBACK TO call")
             db.execute("RELEASE call")
         else:
-            self._store._end(commit=kind is None)
+            self._store.end(commit=kind is None)
 
 
-class SqliteStore(Store):
+class SqliteStore(SqlStore):
     """A SQLite file opened for this process alone.
 
     Raises StoreError when the file is damaged, can't be written or is in use by another process.
     """
 
     errors = (sqlite3.Error,)
+    local: _Local
 
     def __init__(self, path: Path, *, full_sync: bool = False) -> None:
         self.path = path
         self.name = str(path)
         self._full_sync = full_sync
-        self._local = _Local()
+        self.local = _Local()
         self._lock = threading.Lock()
         self._connections: list[sqlite3.Connection] = []
         self._checkpoints = _Checkpoints(self)
@@ -160,7 +156,7 @@ class SqliteStore(Store):
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA busy_timeout = 5000")
         db.execute("PRAGMA wal_autocheckpoint = 0")  # see _Checkpoints
-        self._local.db = db
+        self.local.db = db
         self._connections.append(db)
         return db
 
@@ -172,9 +168,8 @@ class SqliteStore(Store):
             self._lock.release()
             raise
 
-    def _end(self, *, commit: bool) -> None:
-        """Ends the thread's transaction; what waited for the commit runs afterwards, outside it."""
-        local = self._local
+    def end(self, *, commit: bool) -> None:
+        local = self.local
         db = local.db
         assert db is not None
         waiting, local.committed = local.committed, []
@@ -192,55 +187,10 @@ class SqliteStore(Store):
                 then()
 
     def read(self) -> sqlite3.Connection:
-        return self._local.db or self._connect()
+        return self.local.db or self._connect()
 
     def write(self) -> _Write:
         return _Write(self)
-
-    @contextlib.contextmanager
-    def group(self) -> Iterator[None]:
-        local = self._local
-        assert not local.grouping
-        assert not local.open
-        local.grouping = True
-        try:
-            yield
-        except BaseException:
-            local.grouping = False
-            if local.open:
-                self._end(commit=False)
-            raise
-        local.grouping = False
-        if local.open:
-            self._end(commit=True)
-
-    def after_commit(self, then: Callable[[], object]) -> None:
-        if self._local.depth:
-            self._local.committed.append(then)
-        else:
-            then()
-
-    def migrate(self, part: str, scripts: list[str]) -> None:
-        with self.write() as db:
-            row = db.execute("SELECT version FROM part WHERE name = ?", (part,)).fetchone()
-            version = row[0] if row else 0
-            if version > len(scripts):
-                raise StoreError(
-                    f"The store {self.path} was written by a newer waxbill (its part '{part}' has version {version}, "
-                    f"this one knows {len(scripts)}). Upgrade, or use another store."
-                )
-            for script in scripts[version:]:
-                for statement in script.split(";"):
-                    if statement.strip():
-                        db.execute(statement)
-            db.execute(
-                "INSERT INTO part VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version",
-                (part, len(scripts)),
-            )
-            db.executemany(
-                "INSERT OR IGNORE INTO part_script VALUES (?, ?, ?)",
-                [(part, n, script) for n, script in enumerate(scripts)],
-            )
 
     def settled(self, table: str) -> int:
         # Writers take turns: below the last key nothing appears.
@@ -255,12 +205,6 @@ class SqliteStore(Store):
 
     def health(self) -> dict[str, Any]:
         return {"status": "up", "path": str(self.path)}
-
-    def parts(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for part, script in self.read().execute("SELECT part, script FROM part_script ORDER BY part, n"):
-            found.setdefault(part, []).append(script)
-        return found
 
     def tables(self) -> dict[str, list[str]]:
         # In the order in which they were made: a table can only refer to one that was there.
@@ -299,7 +243,7 @@ class SqliteStore(Store):
         for db in self._connections:
             db.close()
         self._connections.clear()
-        self._local = _Local()
+        self.local = _Local()
         self._own.close()
 
 
