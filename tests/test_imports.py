@@ -34,6 +34,7 @@ FORBIDDEN = {
     "waxbill.api.openapi": 1.0,
     "waxbill.testing": 1.0,
     "waxbill.workers": 0.2,
+    "waxbill.forwarding": 0.1,
     "waxbill.moving": 0.1,
     "psycopg": 10.0,
     "psycopg_pool": 1.0,

@@ -16,17 +16,16 @@ from __future__ import annotations
 import logging
 import math
 import os
-import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from . import forwarding
+from .forwarding import HOP
 from .model.errors import Unavailable
 from .model.server import WorkerState
 from .model.sessions import App
@@ -44,11 +43,6 @@ FENCE_SECONDS = 6.0
 DEAD_SECONDS = 10.0
 #: How long a start waits for the claims of the process before it, where that did not end well.
 _START_SECONDS = 20.0
-_FORWARD_SECONDS = 120.0
-_CONNECT_SECONDS = 3.0
-#: Marks a request that comes from another worker: it goes no further.
-HOP = "X-Waxbill-From-Worker"
-_HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "te", "trailer", "date", "server"}
 
 SCHEMA = [
     """
@@ -360,22 +354,7 @@ class Workers:
 
     def forward(self, address: str, request: falcon.Request, response: falcon.Response) -> None:
         """Lets another worker answer."""
-        if request.get_header(HOP):
-            raise Unavailable("The session is moving to another worker; nothing was done. Try again.", 1)
-        body = request.env["wsgi.input"]
-        body.seek(0)
-        url = request.relative_uri
-        answer = self._ask(address, request.method, url, _headers(request), body)
-        response.context.forwarded = True
-        response.status = f"{answer.status} {answer.reason}"
-        for name, value in answer.getheaders():
-            if name.lower() not in _HOP_BY_HOP and name.lower() != "content-length":
-                response.set_header(name, value)
-        length = answer.getheader("Content-Length")
-        if length is None:
-            response.stream = answer
-        else:
-            response.set_stream(answer, int(length))
+        forwarding.forward(address, request, response, self.id)
 
     def gather(self, request: falcon.Request) -> list[Any]:
         """The lists that the other workers answer a request with, together; of one that does not answer, nothing."""
@@ -386,28 +365,10 @@ class Workers:
             if worker.id == self.id or not worker.address:
                 continue
             try:
-                answer = self._ask(worker.address, "GET", request.relative_uri, _headers(request), None)
-                found += msgspec.json.decode(answer.read())
-            except (Unavailable, OSError, msgspec.DecodeError) as error:
+                found += msgspec.json.decode(forwarding.fetch(worker.address, request, self.id))
+            except (Unavailable, msgspec.DecodeError) as error:
                 log.warning("Worker '%s' does not say what it has: %s", worker.id, error)
         return found
-
-    def _ask(self, address: str, method: str, url: str, headers: dict[str, str], body: Any) -> Any:
-        import http.client
-
-        parts = urlsplit(address)
-        kind: Callable[..., http.client.HTTPConnection] = http.client.HTTPConnection
-        if parts.scheme == "https":
-            kind = http.client.HTTPSConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS)
-        try:
-            connection.connect()
-            _notice_silence(connection.sock)
-            connection.request(method, url, body, {**headers, HOP: self.id})
-            return connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise Unavailable(f"The worker of the session does not answer: {error}. Try again.", 1) from None
 
     def table(self) -> list[WorkerState]:
         """All workers, for operators."""
@@ -433,22 +394,3 @@ def _weight(session: str, worker: Worker) -> float:
     drawn = int.from_bytes(hashlib.blake2b(f"{worker.id} {session}".encode(), digest_size=6).digest(), "big")
     chance = (drawn + 1) / (2**48 + 1)
     return max(worker.free_mb, 1.0) / -math.log(chance)
-
-
-def _notice_silence(connection: socket.socket) -> None:
-    """A worker may take long to answer, but its machine acknowledges what it gets, or it is gone."""
-    connection.settimeout(_FORWARD_SECONDS)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 3)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_SECONDS * 1000))
-
-
-def _headers(request: falcon.Request) -> dict[str, str]:
-    """The client's headers, as they go on to another worker."""
-    headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP_BY_HOP}
-    headers.pop("HOST", None)
-    if "CONTENT-LENGTH" not in headers and request.method in ("POST", "PUT", "PATCH"):
-        headers["CONTENT-LENGTH"] = str(request.content_length or 0)
-    return headers

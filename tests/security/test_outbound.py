@@ -309,7 +309,7 @@ MAY = {
     "waxbill/api/operation.py": "hands clients on that came",
     "waxbill/health.py": "the command line asks the server of this machine",
     "waxbill/remote.py": "the command line asks the server of this machine",
-    "waxbill/workers.py": "asks the other workers, at the addresses that these wrote into the store",
+    "waxbill/forwarding.py": "asks the other workers, at the addresses that these wrote into the store",
     "waxbill/media/fetch.py": "HTTP over a connection of the guard's",
     "waxbill/delivery/http.py": "HTTP over a connection of the guard's, or to the operator's proxy",
     "waxbill/delivery/connection.py": "HTTP over a connection of the guard's, or to the operator's proxy",
