@@ -1,10 +1,13 @@
 """A session in the browser inside a real memory limit, under traffic: is anything killed, is anything lost?
 
-    python benchmarks/browser_limit.py [--minutes 60] [--limit 512]
+    python benchmarks/browser_limit.py [--minutes 60] [--limit 512] [--hoard 0]
 
 The server and its Chromium run in a control group of their own (root); the stand-in for WhatsApp Web and the webhook's
 receiver run outside. Twice a second a message comes in and a text goes out; one in ten is a photo of 1 MB, both ways.
 Each message must reach the webhook and each answered text the stand-in, whatever the watch over memory does meanwhile.
+
+The stand-in's page is small and never reaches the level at which the watch acts. ``--hoard`` makes it grow as pages of
+real accounts do: so many MB a minute that it keeps until it is loaded anew, and as many that are garbage.
 
 Chromium is copied for it: a file that others have read already would not count in the group.
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import json
 import os
 import re
 import shlex
@@ -22,6 +26,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -35,6 +40,7 @@ from tests.making import png
 
 from waxbill.testing import Receiver, ServerProcess
 from waxbill_browser import binaries
+from waxbill_browser.devtools import DevTools, Gone, Refused, TimedOut
 
 SENDER, CHAT = "49301234567", "49301234568@c.us"
 PAUSE_SECONDS = 0.5
@@ -97,6 +103,43 @@ def serving(folder: Path, group: ControlGroup, whatsapp: StandIn, receiver: Rece
         yield server
 
 
+@contextlib.contextmanager
+def hoarding(folder: Path, mb_per_minute: float) -> Iterator[None]:
+    """Lets the page grow meanwhile."""
+    script = f"""(() => {{
+        const filled = (mb) => Array.from({{ length: mb * 10 }}, () => new Array(13107).fill(0.5));  // 0.1 MB each
+        (window.hoard ??= []).push(filled({mb_per_minute / 60}));
+        filled({mb_per_minute / 60});
+    }})()"""
+    ended = threading.Event()
+
+    def grow() -> None:
+        while not ended.wait(1):
+            with contextlib.suppress(OSError, LookupError, Gone, Refused, TimedOut):  # it is being loaded anew
+                tools = DevTools(_page_address(folder), _nothing, _nothing)
+                tools.call("Runtime.evaluate", expression=script)
+                tools.close()
+
+    thread = threading.Thread(target=grow)
+    if mb_per_minute:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if mb_per_minute:
+            thread.join()
+
+
+def _page_address(folder: Path) -> str:
+    port = (folder / "store/sessions/one/browser/DevToolsActivePort").read_text().split()[0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=10) as answer:
+        return next(each["webSocketDebuggerUrl"] for each in json.load(answer) if each["type"] == "page")
+
+
+def _nothing(*_: object) -> None: ...
+
+
 def traffic(server: ServerProcess, whatsapp: StandIn, result: Result, seconds: float) -> None:
     """Messages both ways until the time is up."""
     limit = time.monotonic() + seconds
@@ -139,7 +182,7 @@ def traffic(server: ServerProcess, whatsapp: StandIn, result: Result, seconds: f
         coming.join()
 
 
-def run(folder: Path, seconds: float, limit_mb: int = 512) -> Result:
+def run(folder: Path, seconds: float, limit_mb: int = 512, hoard_mb: float = 0) -> Result:
     """Raises NoControlGroups where no memory group can be made."""
     result = Result()
 
@@ -156,7 +199,8 @@ def run(folder: Path, seconds: float, limit_mb: int = 512) -> Result:
         server.wait_for_status("one", "SCAN_QR_CODE", timeout_seconds=60)
         whatsapp.phone.scan()
         server.wait_for_status("one", "WORKING", timeout_seconds=60)
-        traffic(server, whatsapp, result, seconds)
+        with hoarding(folder, hoard_mb):
+            traffic(server, whatsapp, result, seconds)
         end = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < end:
             result.told = Counter({event["id"]: event["payload"]["body"] for event in receiver.events}.values())
@@ -173,13 +217,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--minutes", type=float, default=60)
     options.add_argument("--limit", type=int, default=512)
+    options.add_argument("--hoard", type=float, default=0, metavar="MB")
     options.add_argument("--quick", action="store_true", help="one minute")
     chosen = options.parse_args()
     minutes = 1 if chosen.quick else chosen.minutes
     with tempfile.TemporaryDirectory() as folder:
-        result = run(Path(folder), minutes * 60, chosen.limit)
+        result = run(Path(folder), minutes * 60, chosen.limit, chosen.hoard)
     repeated = sum(count - 1 for count in result.told.values())
-    print(f"| {minutes:g} minutes in a control group of {chosen.limit} MB | |\n|---|---:|")
+    grows = f", the page growing by twice {chosen.hoard:g} MB a minute" if chosen.hoard else ""
+    print(f"| {minutes:g} minutes in a control group of {chosen.limit} MB{grows} | |\n|---|---:|")
     print(f"| processes killed by the kernel | {result.kills} |")
     print(f"| most memory used, page cache included, MB | {result.peak_mb:.0f} |")
     print(f"| working set at each tenth of the time, MB | {', '.join(f'{used:.0f}' for used in result.used_mb)} |")

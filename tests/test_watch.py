@@ -230,13 +230,20 @@ def test_a_level_falls_only_when_it_is_clearly_lower(watched: Callable[..., Watc
 def test_the_climb_ends_when_memory_is_normal_again(watched: Callable[..., Watched]) -> None:
     here = watched()
     here.given.frees = {"levers": 200}
-    for used in (360, 360, 360):
-        here.at(used)
-    assert here.steps == ["collect", "caches", "levers"]
+    here.at(360)
+    assert here.steps == ["collect", "caches", "levers"], "the first two were of no use"
     assert here.watch.steps[-1].freed_mb == 200
     assert here.at(160) == "normal"
     assert here.at(360) == "high"
-    assert here.steps[3:] == ["collect"], "the next climb begins at the bottom"
+    assert here.steps[3] == "collect", "the next climb begins at the bottom"
+
+
+def test_what_was_of_use_is_given_time(watched: Callable[..., Watched]) -> None:
+    here = watched(MEMORY_COOLDOWN_SECONDS="600")
+    here.given.frees = {"caches": 5, "levers": 200}
+    here.at(360)
+    here.at(360)
+    assert here.steps == ["collect", "caches"]
 
 
 def test_a_server_that_refuses_takes_everything_again_afterwards(watched: Callable[..., Watched]) -> None:

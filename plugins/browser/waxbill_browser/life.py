@@ -176,7 +176,7 @@ class Life(Door):
                 self._open_numbers.discard(value)
                 self._acknowledge()
             elif kind in ("crashed", "gone"):
-                raise Lost("the page crashed" if kind == "crashed" else "the browser went away")
+                raise Lost(self._crashed() if kind == "crashed" else "the browser went away")
             elif kind == "unstored":
                 raise Lost(f"what the page told could not be stored ({value})")
             elif kind == "reload":
@@ -275,6 +275,10 @@ class Life(Door):
                 raise Lost("the page does not answer") from error
         except Gone as error:
             raise Lost(str(error)) from error
+
+    def _crashed(self) -> str:
+        most = self._host.settings.core.max_heap_mb
+        return f"the page crashed{f' (MAX_HEAP_MB keeps its JavaScript below {most} MB)' if most else ''}"
 
     # -- what the page tells
 

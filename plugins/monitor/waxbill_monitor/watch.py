@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from waxbill.hookspecs import RUNGS
 from waxbill.memory import Reading
 
 from . import levels
@@ -34,6 +35,8 @@ _TIGHT_SECONDS = 1.0
 # Who was turned away may come back after this time.
 _RETRY_SECONDS = 30
 _REFUSE, _DRAIN = "refuse", "drain"
+# What these free is seen at once; with less than so many MB the next rung comes at once, too.
+_SEEN_AT_ONCE, _WORTH_MB = ("collect", "caches"), 1.0
 
 
 _serious = levels.LEVELS.index
@@ -159,17 +162,19 @@ class Watch:
         except RuntimeError:  # there is no memory for a thread: better the loop waits than nobody acts
             self._act(rung, reading)
 
-    def _act(self, rung: str | None, before: Reading) -> None:
-        """Takes a rung; where there is nothing to do, the next one at once."""
+    def _act(self, rung: str, before: Reading) -> None:
+        """Takes a rung; where there is nothing to do, or it was of no use, the next one at once."""
         try:
-            while rung is not None:
+            while True:
                 level = self.level
                 did = self._would(rung, before) if self.settings.dry_run else self._do(rung, level, before)
-                self._ladder.taken(rung, level, time.monotonic(), effect=bool(did))
-                if did:
-                    self._note(rung, level, did, before)
-                    return
-                rung = self._ladder.next(level, time.monotonic())
+                freed = self._note(rung, level, did, before) if did else 0.0
+                effect = bool(did) and (rung not in _SEEN_AT_ONCE or freed >= _WORTH_MB or self.settings.dry_run)
+                self._ladder.taken(rung, level, time.monotonic(), effect=effect)
+                following = self._ladder.next(level, time.monotonic())
+                if effect or following is None or RUNGS.index(following) <= RUNGS.index(rung):
+                    return  # a climb that begins anew waits for the next look
+                rung = following
         except Exception:
             log.exception("Memory: the rung %s failed", rung)
         finally:
@@ -215,7 +220,8 @@ class Watch:
             return ""
         return f"{rest:.0f} MB would still be in use, of {reading.used_mb:.0f}"
 
-    def _note(self, rung: str, level: str, did: list[str], before: Reading) -> None:
+    def _note(self, rung: str, level: str, did: list[str], before: Reading) -> float:
+        """Writes down what was done, and answers how many MB it freed."""
         after = self._server.read_memory()
         step = Step(
             at_ms=time.time_ns() // 1_000_000,
@@ -233,3 +239,4 @@ class Watch:
             level, self.figures(before), f"{rung}: {'; '.join(did)}", step.freed_mb,
             " (dry run)" if step.dry_run else "",
         )  # fmt: skip
+        return step.freed_mb
