@@ -39,7 +39,8 @@ from .api import (
 )
 from .api import sessions as sessions_api
 from .api.access import Access, generated_digest
-from .api.operation import Area, LateAreas, LoopThread, Parked, resources
+from .api.operation import Area, LateAreas, LoopThread, Parked
+from .api.responder import resources
 from .api.router import Router
 from .apikeys import ApiKeys
 from .apps import Apps

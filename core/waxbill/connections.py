@@ -17,7 +17,8 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
 
-from .api.operation import Parked, encode, too_large
+from .api.operation import Parked, encode
+from .api.reading import too_large
 from .intake import Parser, RequestTimeout
 from .model.errors import WahaError
 

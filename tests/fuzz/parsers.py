@@ -29,7 +29,7 @@ from waxbill.admission import Admission
 from waxbill.api.access import is_weak
 from waxbill.api.files import _serve
 from waxbill.api.forms import read_form
-from waxbill.api.operation import fault
+from waxbill.api.reading import fault
 from waxbill.clock import Clock
 from waxbill.intake import HEAD_BYTES, Chunks, Intake, Parser
 from waxbill.limits import source

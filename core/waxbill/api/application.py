@@ -11,7 +11,8 @@ import falcon
 
 from ..model.errors import BadRequest, EngineFailure, NotFound, Unavailable, WahaError
 from ..store import Unstorable
-from .operation import LateAreas, encode, preflight, resources
+from .operation import LateAreas, encode
+from .responder import preflight, resources
 from .router import Router
 
 if TYPE_CHECKING:

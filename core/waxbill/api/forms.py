@@ -13,7 +13,7 @@ import msgspec
 from falcon.media.multipart import BodyPart, MultipartFormHandler, MultipartParseError
 
 from ..model.errors import BadRequest, BodyTooLarge, ValidationFailed
-from .operation import fault
+from .reading import fault
 
 if TYPE_CHECKING:
     from ..media.files import Files

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from waxbill.api.operation import fault
+from waxbill.api.reading import fault
 from waxbill.model.errors import WahaError
 from waxbill.model.wire import Request
 
