@@ -16,6 +16,7 @@ from tests.conftest import missing
 from waxbill_browser import binaries, processes
 
 from .standin import StandIn
+from .standin.world import Refused
 
 pytestmark = pytest.mark.browser
 
@@ -108,6 +109,44 @@ def test_the_first_thing_that_does_not_fit_is_named_and_nothing_after_it_tried(t
     assert "newer waxbill-browser" in check["remedy"]
     assert found["modules by name"]["well"] is True
     assert "QR code" in found["not reached"]["found"]
+
+
+def test_what_only_one_operation_needs_is_named_and_no_fault(tmp_path: Path) -> None:
+    with StandIn(hidden=["WAWebPollsSendVoteMsgAction"]) as whatsapp:
+        found = Doctor(tmp_path, whatsapp, "--browser").checks()
+    check = found["modules by name"]
+    assert check["well"] is True
+    assert check["found"].endswith("without votes in polls (WAWebPollsSendVoteMsgAction.sendVote)")
+    assert found["QR code"]["well"] is True
+
+
+def test_new_codes_are_asked_for_until_one_is_scanned(tmp_path: Path) -> None:
+    with StandIn() as whatsapp:
+        whatsapp.options.qr_seconds, whatsapp.options.qr_codes = 2.0, 1
+        doctor = Doctor(tmp_path, whatsapp, "--browser", "--phone")
+        doctor.wait_for_code()
+        first = whatsapp.phone.waiting().ref
+        # The page shows one code and then none, until it is asked.
+        refs = whatsapp.world.devices.values()
+        whatsapp.world.wait(lambda: any(one.ref not in ("", first) for one in refs), 60, "another code")
+        whatsapp.phone.scan()
+        assert doctor.checks()["pairing"]["well"] is True
+
+
+def test_what_was_sent_is_taken_back_when_a_later_step_fails(tmp_path: Path) -> None:
+    def refuse(device: object, parts: object) -> None:
+        raise Refused(500, "nothing is edited today")
+
+    with StandIn() as whatsapp:
+        whatsapp.phone.account.ask_edit = refuse  # type: ignore[method-assign,assignment]
+        doctor = Doctor(tmp_path, whatsapp, "--browser", "--phone")
+        doctor.wait_for_code()
+        whatsapp.phone.scan()
+        found = doctor.checks()
+        assert found["editing"]["well"] is False
+        assert "taking back" in found["not reached"]["found"]
+        assert [message["type"] for message in whatsapp.phone.sent] == ["revoked"]
+        assert not whatsapp.phone.paired()
 
 
 def test_what_breaks_with_an_account_is_named_and_the_device_still_unlinked(tmp_path: Path) -> None:

@@ -63,7 +63,8 @@ class Examination:
         self._page: Page | None = None
         self._binaries: Binaries | None = None
         self._me = ""
-        self._sent = ""
+        #: What was sent and not yet taken back, and the message's bare key.
+        self._sent = self._file_sent = self._sent_key = ""
         self._folder = tempfile.TemporaryDirectory(prefix="waxbill-doctor-", ignore_cleanup_errors=True)
 
     def steps(self, *, phone: bool) -> Iterator[tuple[str, Callable[[], str]]]:
@@ -170,7 +171,11 @@ class Examination:
         return f"{probe['modules']} in {time.monotonic() - began:.1f} s; WhatsApp Web {probe['page']}"
 
     def by_name(self) -> str:
-        return self._all_there(self._probe()["byName"], "the page has no")
+        probe = self._probe()
+        found = self._all_there(probe["byName"], "the page has no")
+        # A single operation each, which then answers with an error.
+        lost = [f"{one['for']} ({one['missing']})" for one in probe["extras"] if one["missing"]]
+        return f"{found}; without {', '.join(lost)}" if lost else found
 
     def wajs_starts(self) -> str:
         began = time.monotonic()
@@ -196,8 +201,10 @@ class Examination:
     def pair(self) -> str:
         limit, shown = time.monotonic() + SCAN_SECONDS, ""
         self._show("Scan this with a phone: WhatsApp, Linked devices, Link a device.")
-        while not (self._state.get("authenticated") and self._state.get("mode") == "MAIN" and self._state.get("me")):
+        while not (self._at_work() and self._state.get("me")):
             code = self._state.get("code") or ""
+            if self._state.get("socket") == "UNPAIRED_IDLE":  # WhatsApp shows no more codes by itself
+                self.page.run("refreshQR", 10)
             if code and code != shown:
                 self._show(ascii_art(code))
                 shown = code
@@ -226,24 +233,24 @@ class Examination:
     def send(self) -> str:
         began = time.monotonic()
         sent = self.page.run("sendText", 60, chat=self._me, text="waxbill doctor: a test, to be taken back at once")
-        self._sent = str(sent["id"]["_serialized"])
+        self._sent, self._sent_key = str(sent["id"]["_serialized"]), str(sent["id"]["id"])
         return f"a message to oneself in {(time.monotonic() - began) * 1000:.0f} ms"
 
     def acknowledged(self) -> str:
         self._until(
             lambda: any(
-                event == "ack" and any(one["_serialized"] == self._sent for one in data["ids"])
+                event == "ack" and any(one["id"] == self._sent_key for one in data["ids"])
                 for event, data in self._events
             ),
             30,
             "no acknowledgement of it was told",
         )
-        self._until(lambda: self._told_message(self._sent), 30, "the message was not told as an event")
+        self._until(lambda: self._told_message(self._sent_key), 30, "the message was not told as an event")
         return "told as an event, and the message, too"
 
     def read(self) -> str:
         found = self.page.run("messages", 30, chat=self._me, count=5)
-        if self._sent not in [one["id"]["_serialized"] for one in found]:
+        if self._sent_key not in [one["id"]["id"] for one in found]:  # the own chat may go by another id
             raise Unwell("the message is not in its chat's history")
         return f"{len(found)} messages, it is among them"
 
@@ -256,7 +263,13 @@ class Examination:
 
     def react(self) -> str:
         self.page.run("react", 30, messageId=self._sent, reaction="👍")
-        self._until(lambda: any(event == "reaction" for event, _ in self._events), 30, "no reaction was told")
+        self._until(
+            lambda: any(
+                event == "reaction" and data["message"]["id"] == self._sent_key for event, data in self._events
+            ),
+            30,
+            "no reaction was told",
+        )
         return "told as an event"
 
     def send_file(self) -> str:
@@ -270,41 +283,59 @@ class Examination:
             file={"handle": handle, "name": "doctor.txt", "type": "text/plain"},
             **{"as": {"type": "document"}},
         )
-        message = str(sent["id"]["_serialized"])
+        message = self._file_sent = str(sent["id"]["_serialized"])
         with (Path(self._folder.name) / "back").open("wb+") as back:
             self.page.read_out(message, back, 1 << 20, 120)
             back.seek(0)
             same = back.read() == b"waxbill doctor"
-        self.page.run("revoke", 30, chat=self._me, messageId=message)
         if not same:
             raise Unwell("the file came back changed")
         return "a document went out and was downloaded again"
 
     def revoke(self) -> str:
-        self.page.run("revoke", 30, chat=self._me, messageId=self._sent)
-        return "the message was taken back"
+        """Takes back what was sent. In the chat with oneself WhatsApp may not offer that, which is no misfit."""
+        for sent in ("_file_sent", "_sent"):
+            if message := getattr(self, sent):
+                setattr(self, sent, "")
+                try:
+                    self.page.run("revoke", 30, chat=self._me, messageId=message)
+                except Problem as problem:
+                    if problem.code != "not-allowed":
+                        raise
+                    return (
+                        "WhatsApp lets nothing be taken back in one's own chat: delete the two messages there by hand"
+                    )
+        return "the message and the file were taken back"
 
     def reload(self) -> str:
         began = time.monotonic()
         self._state = {}
         self.page.reload()
         self._until(
-            lambda: self._state.get("authenticated") and self._state.get("mode") == "MAIN",
+            self._at_work,
             self.settings.ready_seconds,
             "the page did not come back to work",
         )
         return f"back at work, without a code, in {time.monotonic() - began:.1f} s"
 
     def unlink(self) -> str:
-        self.page.run("logout", 60)
+        with contextlib.suppress(Refused):  # the page may be loaded anew before it can answer
+            self.page.run("logout", 60)
+        self._until(
+            lambda: any(event == "logout" for event, _ in self._events) or self._state.get("authenticated") is False,
+            30,
+            "the page did not say so",
+            "Remove the device “waxbill doctor” in the phone's list of linked devices.",
+        )
         self._me = ""
-        self._until(lambda: any(event == "logout" for event, _ in self._events), 30, "the page did not say so")
         return "the device is unlinked; look at the phone's list of linked devices"
 
     def leave(self) -> list[Check]:
-        """A device that was paired is not left behind, whatever went wrong after it."""
+        """A device that was paired is not left behind, nor is what it sent, whatever went wrong after it."""
         if not self._me:
             return []
+        with contextlib.suppress(*FAILURES):
+            self.revoke()
         try:
             return [Check("browser: unlinking", None, self.unlink())]
         except (Unwell, *FAILURES) as error:
@@ -323,6 +354,10 @@ class Examination:
 
     # -- what the steps share
 
+    def _at_work(self) -> bool:
+        state = self._state
+        return bool(state.get("authenticated") and state.get("mode") == "MAIN" and state.get("ready"))
+
     def _probe(self) -> dict[str, Any]:
         return dict(self.page.run("probe", 60))
 
@@ -333,8 +368,8 @@ class Examination:
             raise Unwell(f"{words} {missing[0]}{more}")
         return f"all {len(found)}"
 
-    def _told_message(self, message: str) -> bool:
-        return any(event == "message" and data["id"]["_serialized"] == message for event, data in self._events)
+    def _told_message(self, key: str) -> bool:
+        return any(event == "message" and data["id"]["id"] == key for event, data in self._events)
 
     def _until(self, reached: Callable[[], Any], seconds: float, otherwise: str, remedy: str = _NOT_OURS) -> None:
         limit = time.monotonic() + seconds

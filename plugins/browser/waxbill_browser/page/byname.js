@@ -17,6 +17,19 @@ const BY_NAME = {
   chats: { at: [['WAWebChatCollection', 'ChatCollection'], ['WAWebCollections', 'Chat']], methods: ['get', 'getModelsArray'] },
 }; // prettier-ignore
 
+// What single operations use by name, and what answers with an error where the page does not have it.
+const EXTRAS = {
+  vote: { at: ['WAWebPollsSendVoteMsgAction', 'sendVote'], for: 'votes in polls' },
+  groupProperty: { at: ['WAWebSetPropertyGroupAction', 'setGroupProperty'], for: 'who may add members to a group' },
+};
+
+function extra(what) {
+  const [id, member] = EXTRAS[what].at;
+  const found = moduleNamed(id)?.[member];
+  if (typeof found !== 'function') throw new Problem('module_missing', `WhatsApp's page has no ${id}.${member}`);
+  return found;
+}
+
 // What the adapter needs WA-JS to find, under the names that WA-JS has for it.
 const WAJS_FINDS = [
   'Stream', 'Socket', 'Conn', 'Cmd', 'ChatStore', 'MsgStore', 'ContactStore', 'GroupMetadataStore', 'PresenceStore',
@@ -108,7 +121,12 @@ operations.probe = () => {
     return { name: `${id}.${member}`, missing: lacks === null ? `${id}.${member}` : (lacks[0] ?? null) };
   });
   const wajs = typeof WPP !== 'undefined' && WPP.isInjected ? WAJS_FINDS.map(foundByWaJs) : [];
+  const extras = Object.entries(EXTRAS).map(([what, { at, for: use }]) => ({
+    for: use,
+    missing: attempt(() => extra(what)) ? null : at.join('.'),
+  }));
   return {
+    extras,
     page: window.Debug?.VERSION ?? null,
     wajs: typeof WPP === 'undefined' ? null : { version: WPP.version, injected: WPP.isInjected, ready: WPP.isReady, fullReady: WPP.isFullReady },
     modules: Object.keys(window.require('__debug').modulesMap).length,

@@ -81,4 +81,10 @@ function notice(model) {
   };
 }
 
-operations.groupNow = ({ group: groupId }) => group(groupId);
+// A group that was just joined is told of before its chat is there.
+operations.groupNow = async ({ group: groupId }) => {
+  for (let waited = 0; waited < 10000 && !knownChat(groupId); waited += 100) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return group(groupId);
+};

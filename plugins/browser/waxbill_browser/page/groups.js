@@ -86,9 +86,7 @@ operations.setProperty = async ({ group: groupId, property, value }) => {
 // WA-JS has no call for it: WhatsApp's own function, which WA-JS's goes by as well.
 operations.setMemberAddMode = async ({ group: groupId, everybody }) => {
   const model = existingGroup(groupId);
-  const set = moduleNamed('WAWebSetPropertyGroupAction')?.setGroupProperty;
-  if (typeof set !== 'function') throw new Problem('module_missing', "WhatsApp's page has no WAWebSetPropertyGroupAction.setGroupProperty");
-  await set(model, 'member_add_mode', everybody ? 1 : 0);
+  await extra('groupProperty')(model, 'member_add_mode', everybody ? 1 : 0);
   const data = attempt(() => model.groupMetadata);
   if (data) data.memberAddMode = everybody ? 'all_member_add' : 'admin_add'; // the page hears of it later
   return true;

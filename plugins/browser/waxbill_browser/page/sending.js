@@ -191,14 +191,13 @@ operations.react = async ({ messageId, reaction }) => {
 
 // WA-JS has no call for it: WhatsApp's own function, which takes the options by their numbers within the poll.
 operations.vote = async ({ chat, messageId, options: wanted }) => {
-  const send = moduleNamed('WAWebPollsSendVoteMsgAction')?.sendVote;
-  if (typeof send !== 'function') throw new Problem('module_missing', "WhatsApp's page has no WAWebPollsSendVoteMsgAction.sendVote");
+  const sendVote = extra('vote');
   const poll = await messageOf(messageId, chat);
   if (poll.type !== 'poll_creation') throw new Problem('no_poll', `Message ${messageId} is not a poll`);
   const known = new Map(poll.pollOptions.map((option) => [option.name, option.localId]));
   const unknown = wanted.filter((name) => !known.has(name));
   if (unknown.length) throw new Problem('no_option', `The poll has no option '${unknown[0]}'; it has '${[...known.keys()].join("', '")}'`);
-  const result = await send(poll, new Set(wanted.map((name) => known.get(name))));
+  const result = await sendVote(poll, new Set(wanted.map((name) => known.get(name))));
   const outcome = result?.messageSendResult;
   if (outcome && outcome !== 'OK') throw new Problem(String(outcome), `WhatsApp did not take the vote: ${outcome}`);
   return true;
