@@ -130,7 +130,7 @@ class Telling(Base):
         return True
 
     def tell_reaction(self, data: dict[str, Any]) -> bool:
-        who, message = data.get("sender") or "", data["message"]
+        who, message = data.get("who") or "", data["message"]
         with self.host.store.write() as db:
             if not self.later.tell(db, messages.note_key(message), "reaction", data.get("text") or "", who):
                 return False
@@ -138,7 +138,7 @@ class Telling(Base):
         return True
 
     def tell_vote(self, data: dict[str, Any]) -> bool:
-        who, poll = data.get("sender") or "", data["poll"]
+        who, poll = data.get("who") or "", data["poll"]
         options = json.dumps(sorted(data["options"]), ensure_ascii=False)
         with self.host.store.write() as db:
             if not self.later.tell(db, messages.note_key(poll), "vote", options, who):
@@ -151,8 +151,9 @@ class Telling(Base):
     def _reacted_to(self) -> list[str]:
         """The keys of messages that had reactions when they were last told: these may be gone."""
         rows = self.host.store.read().execute(
-            "SELECT DISTINCT key FROM browser_later WHERE session = ? AND what = 'reaction' AND value <> ''",
-            (self.host.name,),
+            "SELECT key FROM browser_later WHERE session = ? AND what = 'reaction' AND value <> ''"
+            " GROUP BY key ORDER BY max(noted) DESC LIMIT ?",
+            (self.host.name, _MOST_CHANGED),
         )
         return [str(key)[1:] for (key,) in rows]
 
@@ -175,7 +176,7 @@ class Telling(Base):
         told += sum(self.tell_vote(vote) for vote in raw.get("votes") or ())
         if raw.get("reactions") is not None:
             told += sum(self.tell_reaction(one) for one in raw["reactions"])
-            told += self._tell_gone(raw, {one["sender"] for one in raw["reactions"]})
+            told += self._tell_gone(raw, {one["who"] for one in raw["reactions"]})
         return told
 
     def _tell_gone(self, raw: dict[str, Any], there: Iterable[str]) -> int:
@@ -189,6 +190,7 @@ class Telling(Base):
                     "message": raw["id"],
                     "text": "",
                     "sender": who,
+                    "who": who,
                     "timestamp": int(time.time()),
                 }
             )

@@ -141,16 +141,17 @@ async function arrivedSince(model, since, most) {
   }
 }
 
-// Messages since a moment (Unix seconds) that `fits` takes: newest chats first, bounded; in the order of time.
-async function sinceThen(since, most, fits) {
+// Messages since a moment (Unix seconds), newest chats first, bounded; in the order of time.
+async function sinceThen(since, most) {
   const found = [];
   const models = WPP.whatsapp.ChatStore.getModelsArray()
     .filter((model) => (model.t ?? 0) >= since)
     .sort((one, other) => other.t - one.t);
   for (const model of models) {
+    if (found.length >= most) break; // what is in chats that rested longer
     try {
       const inChat = await arrivedSince(model, since, most);
-      found.push(...inChat.filter((each) => isShown(each) && each.t >= since && fits(each)));
+      found.push(...inChat.filter((each) => isShown(each) && each.t >= since));
     } catch (error) {
       tell('fault', { event: `missed in ${id(model.id)}`, ...problem(error) }); // the other chats' are told all the same
     }
@@ -160,12 +161,12 @@ async function sinceThen(since, most, fits) {
 }
 
 // What arrived since a moment and may not have been told.
-operations.missed = async ({ since, most }) => (await sinceThen(since, most, () => true)).map((each) => message(each));
+operations.missed = async ({ since, most }) => (await sinceThen(since, most)).map((each) => message(each));
 
 // What may have happened to the messages since a moment: as they are now, `reacted` being keys that had reactions.
 operations.changed = async ({ since, most, reacted }) => {
   const had = new Set(reacted);
-  const models = await sinceThen(since, most, () => true);
+  const models = await sinceThen(since, most);
   return Promise.all(models.map((model) => changes(model, model.hasReaction || had.has(model.id.id))));
 };
 
@@ -185,6 +186,7 @@ async function votes(model) {
     poll: key(model.id),
     chat: id(found.chatId),
     sender: id(sender),
+    who: person(sender),
     timestamp,
     options: optionNames(selectedOptions),
   }));
@@ -194,11 +196,12 @@ async function reactions(model) {
   const found = await WPP.chat.getReactions(id(model.id));
   return found.reactions.flatMap(({ senders }) =>
     senders.map((one) => ({
-      id: key(one.id ?? one.msgKey ?? model.id),
+      id: key(one.id),
       message: key(model.id),
       text: text(one.reactionText ?? ''),
-      sender: id(one.senderUserJid ?? one.sender),
-      timestamp: one.timestamp ?? one.t ?? null,
+      sender: id(one.sender),
+      who: person(one.sender),
+      timestamp: one.timestamp,
       ours: false,
     })),
   );

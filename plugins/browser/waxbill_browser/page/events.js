@@ -28,6 +28,7 @@ function followEvents() {
       message: key(msgId),
       text: text(reactionText ?? ''),
       sender: id(sender),
+      who: person(sender),
       timestamp,
       ours: recently(reacting, id(msgId)),
     }),
@@ -37,6 +38,7 @@ function followEvents() {
       poll: key(msgId),
       chat: id(chatId),
       sender: id(sender),
+      who: person(sender),
       timestamp,
       options: optionNames(selectedOptions),
     }),
@@ -62,6 +64,12 @@ function followEvents() {
   );
   listening('conn.stream_mode_changed', (mode) => tell('engine', { event: 'onStreamModeChanged', data: { mode: String(mode) } }));
   listening('conn.online', (online) => tell('engine', { event: 'onOnline', data: { online: Boolean(online) } }));
+}
+
+// Whoever has two ids, always by the same: events and history don't agree on which they name.
+function person(wid) {
+  const own = withoutDevice(id(wid) ?? '');
+  return own.endsWith('@lid') ? withoutDevice(id(phoneOf(wid)) ?? own) : own;
 }
 
 const optionNames = (options) => [...options].filter(Boolean).map((option) => text(option.name ?? String(option)));
