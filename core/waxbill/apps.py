@@ -23,7 +23,8 @@ from .model.sessions import App
 if TYPE_CHECKING:
     from .apikeys import ApiKeys
     from .driver import Account
-    from .sessions import Session, Sessions
+    from .session import Session
+    from .sessions import Sessions
     from .settings import CoreSettings
 
 log = logging.getLogger("waxbill.apps")

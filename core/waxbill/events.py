@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .delivery.outbox import Outbox
     from .plugins import Plugins
-    from .sessions import Session
+    from .session import Session
     from .settings import Settings
     from .store import Store
     from .streams.hub import Hub

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..driver import Account
     from ..pace import Pace, Turn
-    from ..sessions import Session
+    from ..session import Session
 
 #: What a session's key must allow for a call; ``admin`` needs the server's own key, ``open`` none.
 Scope = Literal["open", "any", "read", "send", "control", "setting", "app", "delete", "admin"]
