@@ -31,13 +31,13 @@ from waxbill_browser import binaries, flags
 from waxbill_browser.browser import Browser
 browser = Browser(binaries.find(sys.argv[2]), Path(sys.argv[1]), flags.Look(), sandbox=flags.can_sandbox(), more="")
 browser.start()
-print(*browser.pids(), flush=True)
+print(*(pid for pid, _ in browser.processes()), flush=True)
 time.sleep(600)
 """
 
 
 class Other(NamedTuple):
-    """Another server's process, and what it has started: its guard, chromedriver and browser."""
+    """Another server's process, and what it has started: its guard, chromedriver and browser (whose own come and go)."""
 
     server: subprocess.Popen[str]
     pids: list[int]
