@@ -37,7 +37,7 @@ time.sleep(600)
 
 
 class Other(NamedTuple):
-    """Another server's process, and what it has started: its guard, chromedriver and browser (whose own come and go)."""
+    """Another server's process, and what it has started and stays: its guard, chromedriver and browser."""
 
     server: subprocess.Popen[str]
     pids: list[int]

@@ -27,7 +27,7 @@ from .devtools import Gone, Refused, TimedOut
 from .door import Door
 from .errands import Errands
 from .link import ASLEEP, AT_WORK, LOADING, OVER, Account, Ended, LoggedOut, Lost
-from .page import Page, Problem
+from .page import Page, Problem, Told
 from .settings import BrowserSettings
 from .vitals import Vitals
 
@@ -40,15 +40,6 @@ _STOP_SECONDS = 20.0
 
 class _Stopped(Exception):
     """The session is stopped."""
-
-
-class Told(msgspec.Struct, frozen=True):
-    """Something that the page tells; numbers rise by one within a document."""
-
-    document: str
-    number: int
-    event: str
-    data: Any
 
 
 class Life(Door):

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
+
 from .devtools import DevTools, Gone, Refused, TimedOut
 from .look import Look
 from .script import ORIGIN, script
@@ -32,6 +34,15 @@ class Problem(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class Told(msgspec.Struct, frozen=True):
+    """Something that the page tells; numbers rise by one within a document."""
+
+    document: str
+    number: int
+    event: str
+    data: Any
 
 
 class Page:
