@@ -83,8 +83,9 @@ class Cluster:
 def cluster(tmp_path: Path, postgres: Postgres, receiver: Receiver) -> Iterator[Cluster]:
     found = Cluster(tmp_path, postgres, receiver)
     yield found
-    for worker in found.workers.values():
+    for name, worker in found.workers.items():
         worker.__exit__(None, None, None)
+        print(f"worker {name}:\n{worker.log}")  # shown when the test fails
 
 
 def wait_for(reached: Callable[[], Any], seconds: float = 60.0) -> Any:
