@@ -8,6 +8,13 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 
+#: Has the server end a connection, and let go of its locks, when the machine at this end acknowledges nothing for 7 s:
+#: neither keepalives nor what was sent to it last (TCP_USER_TIMEOUT).
+FREE_AFTER = (
+    "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;"
+    "SET tcp_user_timeout = 7000"
+)
+
 _Answer = TypeVar("_Answer")
 
 

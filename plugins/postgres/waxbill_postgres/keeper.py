@@ -19,7 +19,7 @@ from typing import Any
 
 import psycopg
 
-from .connection import Connection
+from .connection import FREE_AFTER, Connection
 
 log = logging.getLogger("waxbill.postgres")
 
@@ -32,12 +32,6 @@ _CHANNEL = "waxbill"
 _ANSWER_SECONDS = 6.0
 #: How long nobody asks again after that: those who queue up would each wait as long.
 _AWAY_SECONDS = 0.5
-#: After how long without a word the server gives the claims of a process free. It acknowledges nothing then: neither
-#: what was sent to it last (TCP_USER_TIMEOUT) nor keepalives.
-_FREE_AFTER = (
-    "SET tcp_keepalives_idle = 3; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 2;"
-    "SET tcp_user_timeout = 7000"
-)
 
 
 class Keeper:
@@ -90,7 +84,7 @@ class Keeper:
                 raise psycopg.OperationalError(f"{self._name} does not answer")
             try:
                 self._locks = self._connect()
-                self._locks.execute(_FREE_AFTER)
+                self._locks.execute(FREE_AFTER)
             except psycopg.Error:
                 self._away_until = time.monotonic() + _AWAY_SECONDS
                 raise

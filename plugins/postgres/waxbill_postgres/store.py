@@ -17,7 +17,7 @@ from psycopg_pool import ConnectionPool
 
 from waxbill.store import Database, StoreError
 
-from .connection import Connection
+from .connection import FREE_AFTER, Connection
 from .keeper import Keeper
 from .sql import definition, key_of
 from .transactions import Transactions
@@ -103,7 +103,7 @@ class PostgresStore(Transactions):
         connection.adapters.register_dumper(bool, _Truth)
         connection.limit_seconds = self._answer_seconds
         wait_ms = int(self._wait_seconds * 1000)
-        connection.execute(f"SET lock_timeout = {wait_ms}; SET statement_timeout = {wait_ms}")
+        connection.execute(f"SET lock_timeout = {wait_ms}; SET statement_timeout = {wait_ms}; {FREE_AFTER}")
 
     # -- tables
 
