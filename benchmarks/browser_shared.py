@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from tests.browser.standin import StandIn  # noqa: E402
 
 from waxbill_browser import binaries, flags, processes, wajs  # noqa: E402
-from waxbill_browser.browser import Browser  # noqa: E402
+from waxbill_browser.browser import Browser, version  # noqa: E402
 from waxbill_browser.devtools import DevTools, Gone, Refused, TimedOut  # noqa: E402
 from waxbill_browser.page import Page, Problem  # noqa: E402
 
@@ -89,9 +89,10 @@ class Sessions:
             self._write_profiles()
         for number in range(1 if self._shared else self._count):
             self._start(f"{number}", self._proxy if number == self._count - 1 else "")
+        look = flags.Look(user_agent=flags.user_agent(version(binaries.find(KINDS[self._kind]))))
         for address in self._addresses():
             page = Page(address, _nothing, _nothing)
-            page.prepare(wajs.bundle().read_text(), device_name=None, time_zone="", proxy=None)
+            page.prepare(wajs.bundle().read_text(), look)
             self.pages.append(page)
             page.open()
         return self.pages
