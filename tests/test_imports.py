@@ -42,6 +42,8 @@ FORBIDDEN = {
     "waxbill_mock.control": 0.7,
     "waxbill_mock.rules": 0.1,
     "ruamel.yaml": 3.0,
+    "waxbill_s3.client": 6.0,
+    "waxbill_s3.storage": 6.0,
 }
 
 SPY = """
