@@ -8,7 +8,7 @@
 
 # WAXBILL_IMAGE says which one a build without a target makes (some platforms know no targets, but pass on variables).
 ARG WAXBILL_IMAGE=mock
-# More plugins, by the names of their folders: --build-arg PLUGINS=postgres for workers on one database.
+# More plugins, by the names of their folders: --build-arg PLUGINS="postgres s3" for workers on one database, with media in a bucket.
 ARG PLUGINS=
 ARG BASE=python:3.13-alpine
 ARG BROWSER_BASE=python:3.13-slim-bookworm
