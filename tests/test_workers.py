@@ -99,8 +99,9 @@ def wait_for(reached: Callable[[], Any], seconds: float = 60.0) -> Any:
 
 
 def alive(worker: ServerProcess) -> list[str]:
-    """The workers that live, as one of them sees it."""
-    return [each["id"] for each in worker.get("/api/waxbill/workers").json() if each["alive"]]
+    """The workers that live, as one of them sees it; none while it can't ask the database."""
+    listed = worker.get("/api/waxbill/workers")
+    return [each["id"] for each in listed.json() if each["alive"]] if listed.status == 200 else []
 
 
 def send(worker: ServerProcess, session: str, text: str) -> Any:
@@ -123,8 +124,9 @@ def check_ownership(journal: list[tuple[str, str, str, int]], gone_ms: dict[str,
 
 def held_by(worker: ServerProcess) -> set[str]:
     """The sessions that a worker has itself, without those that it asks the others for."""
-    listed = worker.get("/api/sessions?all=true", headers={"X-Waxbill-From-Worker": "test"}).json()
-    return {each["name"] for each in listed}
+    listed = worker.get("/api/sessions?all=true", headers={"X-Waxbill-From-Worker": "test"})
+    assert listed.status == 200, listed.text
+    return {each["name"] for each in listed.json()}
 
 
 class Traffic:
