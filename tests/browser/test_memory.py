@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import signal
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -186,10 +185,15 @@ def test_a_browser_stays_among_the_servers_own_and_leaves_no_zombie(drive: Drive
 def test_what_could_not_be_stored_is_not_forgotten(
     tmp_path: Path, whatsapp: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A store that fails (a full disk) while a message is told: the page is loaded anew, and the message told then."""
+    """A store of any kind that fails while a message is told: the page is loaded anew, and the message told then."""
+
+    class StoreDown(Exception):
+        pass
+
     made = Inside(tmp_path, whatsapp, WHATSAPP_HOOK_URL="http://127.0.0.1:9/", WHATSAPP_HOOK_EVENTS="message")
     account = made.driver.accounts["one"]
-    tell, faults = account.on_tell, [sqlite3.OperationalError("database or disk is full")]
+    monkeypatch.setattr(made.server.store, "errors", (StoreDown,))
+    tell, faults = account.on_tell, [StoreDown("the database has gone")]
 
     def on_tell(event: str, data: Any) -> Any:
         if event == "message" and faults:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,7 +14,8 @@ log = logging.getLogger("waxbill.browser")
 class Errands:
     """One piece after the other, in a thread that is there while there are some.
 
-    ``done(generation, number)`` is called after each, ``unstored(generation, reason)`` before it when the store failed;
+    ``done(generation, number)`` is called after each, ``unstored(generation, reason)`` before it when the store failed
+    with one of ``store_errors``;
     ``number`` is then 0, so that the page keeps what it told. Both are called in that thread.
     """
 
@@ -26,9 +26,10 @@ class Errands:
         *,
         done: Callable[[int, int], object],
         unstored: Callable[[int, str], object],
+        store_errors: tuple[type[Exception], ...],
     ) -> None:
         self._session, self._threads = session, threads
-        self._done, self._unstored = done, unstored
+        self._done, self._unstored, self._store_errors = done, unstored, store_errors
         self._lock = threading.Lock()
         #: The first is being done.
         self._works: deque[tuple[Callable[[], object], int, int]] = deque()
@@ -51,7 +52,7 @@ class Errands:
             work, generation, number = self._works[0]
             try:
                 work()
-            except sqlite3.Error as error:
+            except self._store_errors as error:
                 self._unstored(generation, str(error))
                 number = 0
             except Exception as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -69,6 +68,7 @@ class Life(Door):
             threads,
             done=lambda generation, number: self._queue.put(("done", generation, number)),
             unstored=lambda generation, reason: self._queue.put(("unstored", generation, reason)),
+            store_errors=host.store.errors,
         )
         #: The day of the year on which the page was last loaded anew by the clock.
         self._reloaded_on = 0
@@ -311,7 +311,7 @@ class Life(Door):
         """Gives an event to the account; what it still has to do for it (media) is done beside this thread."""
         try:
             more = self._account.on_tell(told.event, told.data)
-        except sqlite3.Error as error:
+        except self._host.store.errors as error:
             raise Lost(f"what the page told could not be stored ({error})") from error
         except Exception:
             log.exception("Session '%s': the event %s could not be told", self._host.name, told.event)
