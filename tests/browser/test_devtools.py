@@ -69,6 +69,6 @@ def test_a_browser_that_reads_nothing_is_given_up(hanging: str, monkeypatch: pyt
         sends = threads.submit(tools.call, "Runtime.evaluate", 3600, expression=MUCH)
         try:
             assert isinstance(sends.exception(60), Gone)
+            assert ended.wait(60)
         finally:
             tools.close()
-    assert ended.wait(60)

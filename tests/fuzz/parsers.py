@@ -27,7 +27,7 @@ from waitress.buffers import OverflowableBuffer
 
 from waxbill.admission import Admission
 from waxbill.api.access import is_weak
-from waxbill.api.files import _serve
+from waxbill.api.files import serve
 from waxbill.api.forms import read_form
 from waxbill.api.reading import fault
 from waxbill.clock import Clock
@@ -36,6 +36,7 @@ from waxbill.limits import source
 from waxbill.masking import mask_text
 from waxbill.mcp import Endpoint
 from waxbill.media.files import Files
+from waxbill.media.storage import Published
 from waxbill.media.types import ending, file_name, sniff
 from waxbill.model import ids
 from waxbill.model.errors import WahaError
@@ -159,13 +160,17 @@ def forms(data: bytes) -> None:
 
 def ranges(data: bytes) -> None:
     """Whatever a range asks for, what is sent is a part of the file, as long as was said."""
-    path = _folder() / "file.bin"
-    if not path.exists():
-        path.write_bytes(bytes(range(256)))
+    files = _files()
+    if files.find("s", "file.bin") is None:
+        (_folder() / "file.bin").write_bytes(bytes(range(256)))
+        files.storage.put(Published("s", "file.bin", "application/octet-stream", "m"), _folder() / "file.bin")
     headers = {"Range": data.decode("latin-1").replace("\r", "").replace("\n", "")}
     request, response = falcon.Request(falcon.testing.create_environ(headers=headers)), falcon.Response()
+    call: Any = SimpleNamespace(
+        request=request, response=response, server=SimpleNamespace(files=files), session_name="s"
+    )
     try:
-        _serve(request, response, path)
+        serve(call, "file.bin")
     except falcon.HTTPError as error:
         assert 400 <= falcon.util.http_status_to_code(error.status) < 500
         return

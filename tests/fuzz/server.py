@@ -65,7 +65,7 @@ def by_document(
     tested = re.search(r"(\d+) generated", ran.stdout)
     if tested is None or int(tested[1]) < 100:
         return f"schemathesis tested next to nothing:\n{ran.stdout[-3000:]}{ran.stderr[-2000:]}"
-    return "" if ran.returncode == 0 else ran.stdout[-8000:]
+    return "" if ran.returncode == 0 else ran.stdout[max(0, ran.stdout.find("= FAILURES")) :][:8000]
 
 
 def _bent(random_: random.Random) -> bytes:
