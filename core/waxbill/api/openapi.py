@@ -186,13 +186,17 @@ def _can_fail(operation: Operation, status: str) -> bool:
         return operation.scope != "open"
     if status == "426":
         return operation.in_loop
-    if status == "404" and ("{" in operation.path or "/debug/" in operation.path):
+    if status == "404" and ("{" in operation.path or "/debug/" in operation.path or _names_sessions(operation)):
         return True
     if status == "422" and operation.body is not None:
         return True
     if status == "400":
         return operation.body is not None or operation.query is not None or "{" in operation.path
     return bool(operation.session_in) and (status != "501" or bool(operation.capability))
+
+
+def _names_sessions(operation: Operation) -> bool:
+    return operation.body is not None and any(field.name == "sessions" for field in _fields(operation.body))
 
 
 def _query(operation: Operation, schemas: dict[int, Any]) -> list[dict[str, Any]]:
