@@ -40,7 +40,7 @@ RUN python3 -m venv --without-pip /opt/waxbill \
         $pip --only-binary=:all: --require-hashes -r "/tmp/deploy/$name.lock" || exit 1; done \
     && $pip --no-deps /tmp/wheels/*.whl \
     && python3 /tmp/deploy/slim.py /opt/waxbill \
-    && rm -rf /tmp/wheels /tmp/deploy /root/.cache \
+    && rm -rf /tmp/wheels /tmp/deploy ~/.cache \
     && mkdir -p /data && chown 10001:10001 /data
 
 # -- WhatsApp Web: a headless browser and its driver. Two packages of a desktop (with Perl, Mesa and LLVM: 280 MB) are said
@@ -64,7 +64,7 @@ RUN python3 -m venv --without-pip /opt/waxbill \
         $pip --only-binary=:all: --require-hashes -r "/tmp/deploy/$name.lock" || exit 1; done \
     && $pip --no-deps /tmp/wheels/*.whl \
     && python3 /tmp/deploy/slim.py /opt/waxbill \
-    && rm -rf /tmp/wheels /tmp/deploy /root/.cache \
+    && rm -rf /tmp/wheels /tmp/deploy ~/.cache \
     && mkdir -p /data && chown 10001:10001 /data
 
 # -- the images: one layer of files each, so that what was taken out takes no room

@@ -100,7 +100,7 @@ class Builder:
         options = ["--build-arg", f"BASE={BASE}", "--build-arg", f"BROWSER_BASE={BASE}", "--pull-never"]
         certificates = "/etc/ssl/certs"  # those of this machine, for the package indexes; npm must be told
         (self.folder / "npmrc").write_text(f"cafile={certificates}/ca-certificates.crt\n")
-        for volume in (f"{certificates}:{certificates}", f"{self.folder}/npmrc:/root/.npmrc"):
+        for volume in (f"{certificates}:{certificates}", f"{self.folder}/npmrc:{Path('~root').expanduser()}/.npmrc"):
             options += ["--volume", f"{volume}:ro"]
         self.run("bud", "--target", target, "--tag", name, *options, ROOT)
         return name

@@ -21,7 +21,7 @@ from ..admission import Admission
 from ..model.errors import BadRequest, StorageFull, Unprocessable
 from ..model.media import WAMedia
 from . import types
-from .storage import Folder, MediaStorage, Published, StorageError, Stored, may_be_named, remove_tree
+from .storage import SESSION, Folder, MediaStorage, Published, StorageError, Stored, may_be_named, remove_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,6 @@ log = logging.getLogger("waxbill.media")
 
 _CHUNK = 64 * 1024
 _UNSAFE = re.compile(r"[^A-Za-z0-9@._:-]")
-_SESSION = re.compile(r"[A-Za-z0-9_-]+")
 # WAHA tries five times, and no longer than this in all.
 _PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.5)
 _GIVE_UP_SECONDS = 12.0
@@ -261,7 +260,7 @@ class Files:
 
     def _used(self, session: str) -> int:
         """Bytes of a session's files; a file that is also published counts once."""
-        if not _SESSION.fullmatch(session):
+        if not SESSION.fullmatch(session):
             return 0
         files = (path.lstat() for path in (self._core.store_dir / "sessions" / session).rglob("*"))
         return sum(state.st_size for state in files if not stat.S_ISDIR(state.st_mode))

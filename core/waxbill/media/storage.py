@@ -9,7 +9,6 @@ goes by WHATSAPP_FILES_LIFETIME, a bucket by its owner's rules. A plugin brings 
 from __future__ import annotations
 
 import abc
-import logging
 import os
 import re
 from pathlib import Path
@@ -28,9 +27,8 @@ if TYPE_CHECKING:
     from ..plugins import Plugins
     from ..settings import CoreSettings, Settings
 
-log = logging.getLogger("waxbill.media")
-
-_SESSION = re.compile(r"[A-Za-z0-9_-]+")
+#: The names of sessions.
+SESSION = re.compile(r"[A-Za-z0-9_-]+")
 _NAME = re.compile(r"[A-Za-z0-9@_:-][A-Za-z0-9@._:-]*")
 
 
@@ -112,7 +110,7 @@ class MediaStorage(abc.ABC):
 
 def may_be_named(session: str, name: str) -> bool:
     """Whether a file of ours could have this address; what comes from outside is asked this first."""
-    return bool(_SESSION.fullmatch(session) and _NAME.fullmatch(name))
+    return bool(SESSION.fullmatch(session) and _NAME.fullmatch(name))
 
 
 class Folder(MediaStorage):

@@ -15,8 +15,8 @@ class Errands:
     """One piece after the other, in a thread that is there while there are some.
 
     ``done(generation, number)`` is called after each, ``unstored(generation, reason)`` before it when the store failed
-    with one of ``store_errors``;
-    ``number`` is then 0, so that the page keeps what it told. Both are called in that thread.
+    with one of ``store_errors``; ``number`` is then 0, so that the page keeps what it told. Both are called in that
+    thread.
     """
 
     def __init__(

@@ -31,9 +31,9 @@ from ..account.content import CalendarEvent, Content, Location, Poll
 from ..account.messages import DEVICE, READ, Message
 from .pairing import Pairing
 
-# How many acknowledgements are told in one transaction: the loop goes on with requests in between.
 log = logging.getLogger("waxbill.mock")
 
+# How many acknowledgements are told in one transaction: the loop goes on with requests in between.
 _ACKS_AT_ONCE = 200
 #: When the store was away.
 _ACKS_AGAIN_SECONDS = 1.0
