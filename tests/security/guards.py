@@ -288,7 +288,7 @@ GUARDS = [
     # -- what is stored and served
     Guard("Names that lead out of the folder (traversal)", "only names that we made are looked for",
           f"{_FILES}::test_no_name_leads_out_of_the_folder", "core/waxbill/media/storage.py",
-          "return bool(_SESSION.fullmatch(session) and _NAME.fullmatch(name))", "return True"),
+          "return bool(SESSION.fullmatch(session) and _NAME.fullmatch(name))", "return True"),
     Guard("Names that are too long for the file system", "not found",
           f"{_FILES}::test_no_name_leads_out_of_the_folder", "core/waxbill/media/storage.py",
           "except OSError:  # not there, or a name that is too long", "except ZeroDivisionError:  # not there, or a name that is too long"),

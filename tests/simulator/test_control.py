@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from waxbill.clock import Clock
 from waxbill.testing import ServerProcess
+from waxbill_mock import world as world_module
+from waxbill_mock.world import World
 
 from ..conftest import ON_POSTGRES
 from ..contract.scenario import ANA, BO, CONTROL, FILE
@@ -57,6 +61,19 @@ def test_time_stands_still_and_moves_on_demand(each: Simulator) -> None:
     ]
     each.call("PUT", f"{MOCK}/clock", {"real": True}, status=200)
     assert each.call("GET", f"{MOCK}/clock")["real"] is True
+
+
+def test_time_that_is_set_and_stopped_is_exact_while_the_clock_runs_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count(NOON + 5000)
+    monkeypatch.setattr(world_module, "now_ms", lambda: next(ticks))  # a millisecond later at every look
+    world, ran = World(Clock()), []
+    world.call_later(60, lambda: ran.append(world.now_ms()))
+    assert (world.freeze(NOON), world.now_ms(), world.now_ms()) == (0, NOON, NOON)
+    world.resume()
+    assert NOON < world.now_ms() < NOON + 100
+    assert (world.freeze(NOON + 3_600_000), world.now_ms()) == (1, NOON + 3_600_000)
+    assert len(ran) == 1
+    assert abs(ran[0] - NOON - 60_000) < 100, "what was due ran at its own time"
 
 
 def test_a_status_is_gone_after_a_simulated_day(simulator: Simulator) -> None:

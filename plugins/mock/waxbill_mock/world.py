@@ -107,15 +107,16 @@ class World:
             except Exception:
                 log.exception("A timed action of the simulator failed: %r", later.action)
 
-    def freeze(self, at_ms: int | None = None) -> None:
-        """Stops the time, now or at a moment; what is due later waits."""
-        if at_ms is not None:
-            self.move_to(at_ms)
-        with self._lock:
-            self._frozen_ms = self.now_ms()
-            for later in self._waiting:
-                if later.due_ms > self._frozen_ms and later.real is not None:
-                    later.real.cancel()
+    def freeze(self, at_ms: int | None = None) -> int:
+        """Stops the time, now or at exactly a moment (see ``move_to``), and says how many actions ran on the way; what
+        is due later waits."""
+        with self._moving:
+            with self._lock:
+                self._frozen_ms = self.now_ms()
+                for later in self._waiting:
+                    if later.due_ms > self._frozen_ms and later.real is not None:
+                        later.real.cancel()
+            return 0 if at_ms is None else self._move_to(at_ms)
 
     def resume(self) -> None:
         """Lets the time run on from where it is."""

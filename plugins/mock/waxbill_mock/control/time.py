@@ -81,9 +81,12 @@ def set_clock(call: Call, body: TimeChange) -> Time:
     if body.real:
         world.real_time()
         return _shown(call)
-    ran = 0 if body.now is None else world.move_to(moment(body.now, "now"))
-    if body.frozen is not None:
-        (world.freeze if body.frozen else world.resume)()
+    now = None if body.now is None else moment(body.now, "now")
+    if body.frozen:
+        return _shown(call, world.freeze(now))
+    ran = 0 if now is None else world.move_to(now)
+    if body.frozen is False:
+        world.resume()
     return _shown(call, ran)
 
 
