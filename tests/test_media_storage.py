@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from waxbill.clock import Clock
-from waxbill.media.storage import Folder, MediaStorage, may_be_named
+from waxbill.media.storage import Folder, MediaStorage, Published, may_be_named
 from waxbill.settings import Settings
 from waxbill.testing import ServerProcess
 from waxbill.testing.storage import MediaStorageContract
@@ -34,6 +34,34 @@ class TestFolderOnAnotherFileSystem(MediaStorageContract):
 
         monkeypatch.setattr("os.link", link)
         return Folder(Settings({"WHATSAPP_FILES_FOLDER": str(tmp_path / "published")}).core, Clock())
+
+
+def test_files_go_when_their_time_is_over_with_one_timer_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    clock, source = Clock(), tmp_path / "source"
+    source.write_bytes(b"x")
+    settings = Settings({"WAHA_LOCAL_STORE_BASE_DIR": str(tmp_path / "store"), "WHATSAPP_FILES_LIFETIME": "10"})
+    folder = Folder(settings.core, clock)
+    timers = []
+    later = clock.call_later
+    monkeypatch.setattr(clock, "call_later", lambda *arguments: timers.append(later(*arguments)))
+    for number in range(20):
+        now = number / 4
+        folder.put(Published("s", f"{number}.bin", "a/b", "m"), source)
+    assert len(timers) == 1
+    (tmp_path / "store/files/s/3.bin").unlink()
+    (tmp_path / "store/files/s/4.bin").unlink()
+    (tmp_path / "store/files/s/4.bin").mkdir()  # it can't be removed, and holds nobody up
+    for now in (9.9, 10.0, 12.0, 14.9, 30.0):
+        clock.run_due()
+        left = [number for number in range(20) if folder.find("s", f"{number}.bin") and number != 4]
+        assert left == [number for number in range(20) if number not in (3, 4) and number / 4 + 10 > now]
+    assert clock.seconds_to_next() is None
+    folder.put(Published("s", "later.bin", "a/b", "m"), source)
+    assert clock.seconds_to_next() == 10
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from collections.abc import Callable
 
 log = logging.getLogger("waxbill.clock")
 
+# Below this many timers, those that were cancelled are not looked for.
+_FEW = 64
+
 
 class Timer:
     """Something that will be done; ``cancel()`` from any thread keeps it from being done."""
@@ -41,6 +44,7 @@ class Clock:
         self._lock = threading.Lock()
         self._heap: list[tuple[float, int, Timer]] = []
         self._count = itertools.count()
+        self._tidy_at = _FEW
         #: Called (by any thread) when a timer is set that is due before all others.
         self.wake: Callable[[], object] = lambda: None
 
@@ -49,11 +53,19 @@ class Clock:
         timer = Timer(action)
         due = time.monotonic() + delay_seconds
         with self._lock:
+            if len(self._heap) >= self._tidy_at:
+                self._tidy()
             heapq.heappush(self._heap, (due, next(self._count), timer))
             first = self._heap[0][2] is timer
         if first:
             self.wake()
         return timer
+
+    def _tidy(self) -> None:
+        """Drops what was cancelled: most timers are, long before they are due. The lock is held."""
+        self._heap[:] = [entry for entry in self._heap if entry[2].action is not None]
+        heapq.heapify(self._heap)
+        self._tidy_at = max(_FEW, 2 * len(self._heap))
 
     def seconds_to_next(self) -> float | None:
         """How long until something is due: 0 when it is already, None when nothing waits."""

@@ -9,8 +9,12 @@ goes by WHATSAPP_FILES_LIFETIME, a bucket by its owner's rules. A plugin brings 
 from __future__ import annotations
 
 import abc
+import logging
 import os
 import re
+import threading
+import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from ..clock import Clock
     from ..plugins import Plugins
     from ..settings import CoreSettings, Settings
+
+log = logging.getLogger("waxbill.media")
 
 #: The names of sessions.
 SESSION = re.compile(r"[A-Za-z0-9_-]+")
@@ -122,6 +128,10 @@ class Folder(MediaStorage):
     def __init__(self, core: CoreSettings, clock: Clock) -> None:
         self._lifetime = core.files_lifetime_seconds
         self._clock = clock
+        #: What goes when its time is over (of the monotonic clock), the oldest first: one timer for all, and a fifth
+        #: of the memory that one for each would take.
+        self._going: deque[tuple[float, str, str]] = deque()
+        self._adding = threading.Lock()
         self.path = core.files_folder if str(core.files_folder) != "." else core.store_dir / "files"
 
     def start(self) -> None:
@@ -138,7 +148,27 @@ class Folder(MediaStorage):
         except OSError as error:
             raise StorageError(f"{self.path} can't be written: {error.strerror or error}") from error
         if self._lifetime:
-            self._clock.call_later(self._lifetime, lambda: target.unlink(missing_ok=True))
+            with self._adding:
+                self._going.append((time.monotonic() + self._lifetime, file.session, file.name))
+                if len(self._going) == 1:
+                    self._clock.call_later(self._lifetime, self._expire)
+
+    def _expire(self) -> None:
+        """Removes what is too old, and comes again for what is next. The one timer calls it."""
+        while True:
+            due, session, name = self._going[0]
+            left = due - time.monotonic()
+            if left > 0:
+                self._clock.call_later(left, self._expire)
+                return
+            try:
+                (self.path / session / name).unlink(missing_ok=True)
+            except OSError as error:
+                log.error("The file %s/%s could not be removed: %s", session, name, error)
+            with self._adding:
+                self._going.popleft()
+                if not self._going:
+                    return
 
     @staticmethod
     def _copy(source: Path, target: Path) -> None:
