@@ -2,7 +2,7 @@
 
 A name is resolved once, and what is connected to is the address that was checked, so that a name can't mean another
 address a moment later (DNS rebinding). Plugins with a transport of their own use ``connect``, too.
-Costs http.client and TLS (5 MB) as soon as something is fetched or delivered: import it where it is used.
+Import it where it is used: an idle server asks nobody, and TLS (4 MB) comes with the first https.
 """
 
 from __future__ import annotations

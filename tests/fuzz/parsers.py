@@ -31,6 +31,7 @@ from waxbill.api.files import serve
 from waxbill.api.forms import read_form
 from waxbill.api.reading import fault
 from waxbill.clock import Clock
+from waxbill.delivery.connection import Answer, BadAnswer, read_answer
 from waxbill.intake import HEAD_BYTES, Chunks, Intake, Parser
 from waxbill.limits import source
 from waxbill.masking import mask_text
@@ -87,6 +88,22 @@ def chunks(data: bytes) -> None:
         assert taken == seen
         assert data[:taken].endswith(b"\r\n")
         assert whole.getfile().read() == parts.getfile().read()
+
+
+def answers(data: bytes) -> None:
+    """A receiver's answer is read alike whole and in pieces: taken or refused, and no further than it goes."""
+    found = []
+    for given in ([data], _pieces(data)):
+        steps = iter(given)
+        try:
+            answer = read_answer(lambda steps=steps: next(steps, b""))  # type: ignore[misc]
+        except (BadAnswer, ConnectionResetError) as error:
+            found.append((type(error), 0, b"", None))
+        else:
+            assert 200 <= answer.status <= 999 or answer.status == 101
+            assert len(answer.text) <= len(data)
+            found.append((Answer, answer.status, answer.text, answer.location))
+    assert found[0] == found[1]
 
 
 @functools.cache
@@ -313,14 +330,18 @@ def streams_of_redis(data: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     each.__name__: each
     for each in (
-        chunks, requests, websocket, handshakes, forms, ranges, queries, bodies, identifiers, tools, addresses, names,
-        masks, settings, streams_of_redis,
+        chunks, answers, requests, websocket, handshakes, forms, ranges, queries, bodies, identifiers, tools, addresses,
+        names, masks, settings, streams_of_redis,
     )
 }  # fmt: skip
 
 #: Where each target begins: what is nearly right reaches further than noise.
 SEEDS: dict[str, list[bytes]] = {
     "chunks": [b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n", b"0\r\n\r\nGET", b"a\r\n0123456789\r\n0\r\n\r\n"],
+    "answers": [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nLocation: /x\r\n\r\nhi",
+        b"HTTP/1.0 100 x\r\n\r\nHTTP/1.1 307 y\nTransfer-Encoding: chunked\n\n2;a\r\nhi\r\n0\r\nX: y\r\n\r\n",
+    ],
     "requests": [
         b"GET /ping?a=b HTTP/1.1\r\nHost: localhost\r\nX: y\r\n\r\n",
         b"POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",

@@ -1,6 +1,6 @@
 """The transport for http and https, and WAHA's headers. Registered as plugins of the core, like anybody else's.
 
-The standard library's client with one kept connection per thread and host: half the processor time of urllib3.
+Each delivery thread keeps one connection per host (``connection.py``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import threading
 import time
 from binascii import b2a_base64
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, unquote_to_bytes, urljoin, urlsplit
 
 from .. import __version__
@@ -18,18 +19,16 @@ from ..hookspecs import hookimpl
 from .outbox import Delivery, Outcome, WebhookRequest
 
 if TYPE_CHECKING:
-    import http.client
+    import socket
 
     from ..app import Server
     from ..clock import Clock
-    from ..outbound import Deadline
     from ..settings import Settings
+    from .connection import Answer, Connection
 
 log = logging.getLogger("waxbill.delivery")
 
-# What is read of an answer so that its connection can be used again; a longer one costs the connection.
-_ANSWER_BYTES = 64 * 1024
-# What of it goes into the log of attempts.
+# What of an answer goes into the log of attempts.
 _SHOWN_BYTES = 500
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -44,16 +43,16 @@ class WahaHeaders:
         headers["User-Agent"] = f"waxbill/{__version__} (WAHA compatible)"
         headers["X-Webhook-Request-Id"] = delivery.request_id
         headers["X-Webhook-Timestamp"] = str(time.time_ns() // 1_000_000)
-        credentials = urlsplit(request.url).netloc.rpartition("@")[0]
+        credentials = _credentials(request.url)
         if credentials:  # as axios does, which WAHA uses
-            headers["Authorization"] = f"Basic {b2a_base64(unquote_to_bytes(credentials), newline=False).decode()}"
+            headers["Authorization"] = credentials
         for header in delivery.webhook.customHeaders or ():
             headers[header.name] = header.value
         key = delivery.webhook.hmac.key if delivery.webhook.hmac else None
         if key:
             import hmac  # 3.5 MB with OpenSSL's hashes: not before the first signed delivery
 
-            headers["X-Webhook-Hmac"] = hmac.new(key.encode(), request.body, "sha512").hexdigest()
+            headers["X-Webhook-Hmac"] = hmac.digest(key.encode(), request.body, "sha512").hex()
             headers["X-Webhook-Hmac-Algorithm"] = "sha512"
 
 
@@ -90,6 +89,32 @@ class StandardHeaders:
             request.headers["webhook-signature"] = f"v1,{signature}"
 
 
+class _Target(NamedTuple):
+    """A URL taken apart: ``server`` is whose connection it goes over, ``path`` has the query."""
+
+    url: SplitResult
+    server: tuple[str, str]
+    path: str
+
+
+@lru_cache(maxsize=64)
+def _credentials(url: str) -> str:
+    credentials = urlsplit(url).netloc.rpartition("@")[0]
+    return f"Basic {b2a_base64(unquote_to_bytes(credentials), newline=False).decode()}" if credentials else ""
+
+
+@lru_cache(maxsize=64)
+def _target(url: str) -> _Target:
+    from ..outbound import Refused
+
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Refused(f"the URL {url[:120]!r} is no http or https address")
+    return _Target(
+        parts, (parts.scheme, parts.netloc), (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    )
+
+
 class HttpTransport:
     """Plugin: POSTs to http and https URLs. Each delivery thread keeps its own connections."""
 
@@ -111,115 +136,115 @@ class HttpTransport:
     def waxbill_deliver(self, delivery: Delivery, request: WebhookRequest) -> Outcome | None:
         if not request.url.startswith(("http://", "https://")):
             return None
-        import http.client  # 4.9 MB with TLS: not before the first delivery
-
-        from ..outbound import Deadline, Refused
+        from ..outbound import Refused
+        from .connection import BadAnswer
 
         started = time.monotonic()
-        deadline = Deadline(self._clock, self._total_seconds)
+        end = started + self._total_seconds
         try:
-            status, answer = self._follow(request, deadline)
-        except (OSError, http.client.HTTPException, ValueError, Refused) as error:
-            said = f"no whole answer within {self._total_seconds:g} s" if deadline.passed else error
-            return Outcome(False, 0, f"{type(error).__name__}: {said}", time.monotonic() - started)
-        finally:
-            deadline.cancel()
+            status, answer = self._follow(request, end)
+        except (OSError, BadAnswer, ValueError, Refused) as error:
+            now = time.monotonic()
+            said = f"no whole answer within {self._total_seconds:g} s" if now >= end else error
+            return Outcome(False, 0, f"{type(error).__name__}: {said}", now - started)
         ok = 200 <= status < 300
         error_text = "" if ok else f"the receiver answered {status}"
         return Outcome(ok, status, error_text, time.monotonic() - started, answer)
 
-    def _follow(self, request: WebhookRequest, deadline: Deadline) -> tuple[int, str]:
+    def _follow(self, request: WebhookRequest, end: float) -> tuple[int, str]:
         """The answer, after as many redirects as the settings allow; each target is checked like the first."""
         from ..outbound import Refused
 
         url = request.url
         for _ in range(self._redirects + 1):
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise Refused(f"the URL {url[:120]!r} is no http or https address")
-            status, answer, target = self._send(parts, request, deadline)
-            if status not in _REDIRECTS or not target or not self._redirects:
-                return status, answer
-            url = urljoin(url, target)
-            if urlsplit(url)[:2] != parts[:2]:  # somebody else's server learns none of the secrets for this one
+            target = _target(url)
+            answer = self._send(target, request, end)
+            if answer.status not in _REDIRECTS or not answer.location or not self._redirects:
+                return answer.status, answer.text[:_SHOWN_BYTES].decode(errors="replace")
+            url = urljoin(url, answer.location)
+            if urlsplit(url)[:2] != target.url[:2]:  # somebody else's server learns none of the secrets for this one
                 request.headers = {name: value for name, value in request.headers.items() if _is_ours(name)}
         raise Refused(f"more than {self._redirects} redirects")
 
-    def _send(self, url: SplitResult, request: WebhookRequest, deadline: Deadline) -> tuple[int, str, str | None]:
+    def _send(self, target: _Target, request: WebhookRequest, end: float) -> Answer:
         """Sends on a kept connection if there is one, and on a fresh one when the receiver had closed that."""
-        import http.client
-
-        kept = self._connections().pop((url.scheme, url.netloc), None)
+        kept = self._connections().pop(target.server, None)
         if kept is not None:
             try:
-                return self._exchange(kept, url, request, deadline)
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                kept.close()  # closed while idle: not an answer, so not an attempt
-                if deadline.passed:
+                return self._exchange(kept, target, request, end)
+            except (ConnectionResetError, BrokenPipeError):
+                if time.monotonic() >= end:
                     raise
-            except BaseException:
-                kept.close()
-                raise
-        fresh = self._open(url, request.timeout_seconds, deadline)
-        try:
-            return self._exchange(fresh, url, request, deadline)
-        except BaseException:
-            fresh.close()
-            raise
+                # closed while idle: not an answer, so not an attempt
+        return self._exchange(self._open(target.url, request.timeout_seconds, end), target, request, end)
 
-    def _open(self, url: SplitResult, timeout_seconds: float, deadline: Deadline) -> http.client.HTTPConnection:
+    def _open(self, url: SplitResult, timeout_seconds: float, end: float) -> Connection:
         """A connection to an address that may be asked, or to the proxy that the environment names for it."""
-        from ..outbound import check_literal, check_port, connect
-        from .connection import HTTPConnection, HTTPSConnection
+        from ..outbound import Deadline, check_literal, check_port, connect
+        from .connection import Connection
 
         host = str(url.hostname)
         port = url.port or (443 if url.scheme == "https" else 80)
         check_port(port)
         proxy = proxy_for(url.scheme, host, self._environment)
-        if proxy is not None:
-            check_literal(host, allow_private=self._allow_private)
-            kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
-            through = kind(proxy.hostname or "", proxy.port or 8080, timeout=timeout_seconds)
-            if url.scheme == "https":
-                through.set_tunnel(host, port)
-            through.connect()
-            through.auto_open = 0
-            return through
-        opened = HTTPConnection(url.netloc.rpartition("@")[2], timeout=timeout_seconds)
-        opened.auto_open = 0  # never again by itself, to an address that was not checked
-        opened.sock = connect(
-            url.scheme,
-            host,
-            port,
-            seconds=timeout_seconds,
-            allow_private=self._allow_private,
-            deadline=deadline,
-        )
-        return opened
+        deadline = Deadline(self._clock, end - time.monotonic())
+        try:
+            if proxy is not None:
+                check_literal(host, allow_private=self._allow_private)
+                through = _through(proxy, url.scheme, host, port, timeout_seconds)
+                return Connection(through, _host_header(url), f"http://{url.netloc}" if url.scheme == "http" else "")
+            connected = connect(
+                url.scheme,
+                host,
+                port,
+                seconds=timeout_seconds,
+                allow_private=self._allow_private,
+                deadline=deadline,
+            )
+            return Connection(connected, _host_header(url))
+        finally:
+            deadline.cancel()
 
-    def _exchange(
-        self, connection: http.client.HTTPConnection, url: SplitResult, request: WebhookRequest, deadline: Deadline
-    ) -> tuple[int, str, str | None]:
-        deadline.socket = connection.sock
-        path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        if connection.host != url.hostname and url.scheme == "http":
-            path = f"http://{url.netloc}{path}"  # a proxy wants the whole address
-        connection.request("POST", path, request.body, request.headers)
-        answer = connection.getresponse()
-        text = answer.read(_ANSWER_BYTES)
-        if deadline.passed:  # what was cut off may look whole, a head too
-            raise TimeoutError
-        if answer.isclosed() and connection.sock is not None and self._keep_alive:
-            self._connections()[url.scheme, url.netloc] = connection
-        else:
-            connection.close()
-        return answer.status, text[:_SHOWN_BYTES].decode(errors="replace"), answer.getheader("Location")
+    def _exchange(self, connection: Connection, target: _Target, request: WebhookRequest, end: float) -> Answer:
+        kept = False
+        try:
+            answer = connection.post(target.path, request.headers, request.body, request.timeout_seconds, end)
+            kept = answer.kept and self._keep_alive
+        finally:
+            if not kept:
+                connection.close()
+        if kept:
+            self._connections()[target.server] = connection
+        return answer
 
-    def _connections(self) -> dict[tuple[str, str], http.client.HTTPConnection]:
-        found: dict[tuple[str, str], http.client.HTTPConnection] | None = getattr(self._local, "connections", None)
+    def _connections(self) -> dict[tuple[str, str], Connection]:
+        found: dict[tuple[str, str], Connection] | None = getattr(self._local, "connections", None)
         if found is None:
             found = self._local.connections = {}
         return found
+
+
+def _host_header(url: SplitResult) -> str:
+    """As the URL has it, in ASCII, without a port that goes without saying."""
+    host, port = str(url.hostname), url.port
+    name = f"[{host}]" if ":" in host else host if host.isascii() else host.encode("idna").decode()
+    return name if port in (None, 443 if url.scheme == "https" else 80) else f"{name}:{port}"
+
+
+def _through(proxy: SplitResult, scheme: str, host: str, port: int, timeout_seconds: float) -> socket.socket:
+    """A connection through a proxy: to the proxy itself for http, a tunnel with TLS for https. Raises OSError."""
+    import http.client  # 2 MB
+
+    try:
+        if scheme == "http":
+            through = http.client.HTTPConnection(proxy.hostname or "", proxy.port or 8080, timeout=timeout_seconds)
+        else:
+            through = http.client.HTTPSConnection(proxy.hostname or "", proxy.port or 8080, timeout=timeout_seconds)
+            through.set_tunnel(host, port)
+        through.connect()
+    except http.client.HTTPException as error:
+        raise OSError(f"the proxy {proxy.hostname}: {error}") from error
+    return through.sock
 
 
 def _is_ours(header: str) -> bool:

@@ -1,7 +1,7 @@
 """The few requests that media needs of S3, over connections of ``waxbill.outbound``.
 
 Nothing is held whole: files go out of their file and come in pieces. Redirects are never followed. What goes wrong is a
-StorageError that says what to do. Costs http.client and TLS (9 MB), which a server has with its first webhook.
+StorageError that says what to do. Costs http.client and TLS (9 MB).
 """
 
 from __future__ import annotations
