@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from waxbill.delivery.http import proxy_for
@@ -353,6 +354,23 @@ def test_one_host_gets_no_more_deliveries_at_once_than_allowed(serve: Serve) -> 
         release.set()
         slow.wait_for_count(4)
     assert most == 2
+
+
+def test_connections_to_many_receivers_are_not_all_kept(serve: Serve) -> None:
+    many = [f"127.0.0.{number}" for number in range(1, 31)]
+    with Receiver(host="0.0.0.0") as receiver:
+        server = serve(WAXBILL_HOOK_WORKERS="1")
+        begin(server, *(hook(f"http://{address}:{receiver.port}/") for address in many))
+        for count in (30, 60):
+            send(server, "hello")
+            receiver.wait_for_count(count)
+        wait_for(lambda: not deliveries(server, state="pending"))
+        connected = [
+            connection
+            for connection in psutil.Process(server.pid).net_connections("tcp")
+            if connection.raddr and connection.raddr.port == receiver.port
+        ]
+    assert 1 <= len(connected) <= 8
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The transport for http and https, and WAHA's headers. Registered as plugins of the core, like anybody else's.
 
-Each delivery thread keeps one connection per host (``connection.py``).
+Each delivery thread keeps one connection per host (``connection.py``), to the last few of them.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ log = logging.getLogger("waxbill.delivery")
 
 # What of an answer goes into the log of attempts.
 _SHOWN_BYTES = 500
+# How many connections a delivery thread keeps: each is a file descriptor, and there may be hundreds of receivers.
+_KEPT = 8
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -214,7 +216,10 @@ class HttpTransport:
             if not kept:
                 connection.close()
         if kept:
-            self._connections()[target.server] = connection
+            connections = self._connections()
+            connections[target.server] = connection
+            if len(connections) > _KEPT:  # the first is the one that was not used for the longest time
+                connections.pop(next(iter(connections))).close()
         return answer
 
     def _connections(self) -> dict[tuple[str, str], Connection]:
