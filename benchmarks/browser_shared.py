@@ -107,10 +107,10 @@ class Sessions:
 
     def _addresses(self) -> list[str]:
         if not self._shared:
-            return [browser.page_address() for browser in self.browsers]
+            return [browser.page_address for browser in self.browsers]
         browser = self.browsers[0]
         if self._shared == "contexts":
-            first = browser.page_address()
+            first = browser.page_address
             return [first, *(self._context(number) for number in range(1, self._count))]
         return list(wait_for(self._windows, "a window of each profile"))
 

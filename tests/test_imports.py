@@ -60,14 +60,18 @@ def modules(server: ServerProcess) -> set[str]:
     return set(server.get("/health").json()["details"]["spy"]["modules"])
 
 
-def spied(serve: Callable[..., ServerProcess], folder: Path) -> ServerProcess:
-    """A server with a plugin that shows what is loaded."""
+def spy(folder: Path) -> str:
+    """What ``PYTHONPATH`` has to be for a server with a plugin that shows what is loaded."""
     info = folder / "site/spy-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: spy\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[waxbill]\nspy = spy\n")
     (folder / "site/spy.py").write_text(SPY)
-    return serve(PYTHONPATH=str(folder / "site"), WAHA_API_KEY="plain", key="plain")
+    return str(folder / "site")
+
+
+def spied(serve: Callable[..., ServerProcess], folder: Path) -> ServerProcess:
+    return serve(PYTHONPATH=spy(folder), WAHA_API_KEY="plain", key="plain")
 
 
 def test_an_idle_server_has_nothing_loaded_that_it_does_not_need(

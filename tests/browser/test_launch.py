@@ -9,12 +9,13 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from waxbill_browser import binaries, flags, processes
-from waxbill_browser.browser import Browser, version
+from waxbill_browser.browser import Browser, BrowserFailed, version
 from waxbill_browser.devtools import DevTools, Gone, Refused, TimedOut
 
 from ..conftest import missing
@@ -161,7 +162,7 @@ def test_a_browser_says_its_version() -> None:
 
 @pytest.mark.browser
 def test_a_browser_starts_answers_and_leaves_nothing(browser: Browser) -> None:
-    tools = DevTools(browser.page_address(), lambda method, parameters: None, lambda: None)
+    tools = DevTools(browser.page_address, lambda method, parameters: None, lambda: None)
     assert tools.call("Runtime.evaluate", expression="6 * 7")["result"]["value"] == 42
     tools.close()
     pids = browser.pids()
@@ -175,7 +176,7 @@ def test_a_browser_starts_answers_and_leaves_nothing(browser: Browser) -> None:
 @pytest.mark.browser
 def test_devtools_calls_fail_in_time_and_in_words(browser: Browser) -> None:
     ends: list[str] = []
-    tools = DevTools(browser.page_address(), lambda method, parameters: None, lambda: ends.append("end"))
+    tools = DevTools(browser.page_address, lambda method, parameters: None, lambda: ends.append("end"))
     tools.call("Page.navigate", url="about:blank")  # full Chromium may still be on its way to its first page
     with pytest.raises(Refused, match="wasn't found"):
         tools.call("No.such")
@@ -189,7 +190,7 @@ def test_devtools_calls_fail_in_time_and_in_words(browser: Browser) -> None:
 
 @pytest.mark.browser
 def test_a_call_that_waits_ends_with_the_browser(browser: Browser) -> None:
-    tools = DevTools(browser.page_address(), lambda method, parameters: None, lambda: None)
+    tools = DevTools(browser.page_address, lambda method, parameters: None, lambda: None)
     killer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -9 {browser.pid}"])
     with pytest.raises(Gone):
         tools.call("Runtime.evaluate", 30, expression="new Promise(() => {})", awaitPromise=True)
@@ -269,19 +270,90 @@ def test_a_left_over_browser_is_ended_by_the_next_start(tmp_path: Path) -> None:
     first.close()
 
 
+def browser_that(found: binaries.Binaries, folder: Path, what: str) -> Browser:
+    """One whose Chromium does something else."""
+    chromium = program(folder / "other-chromium")
+    chromium.write_text(f"#!/bin/sh\n{what}\n")
+    other = binaries.Binaries(chromium, found.chromedriver, False)
+    return Browser(other, folder / "s" / "browser", flags.Look(), sandbox=False, more="")
+
+
 @pytest.mark.browser
 def test_a_browser_that_can_not_start_says_why(tmp_path: Path) -> None:
-    from waxbill_browser.browser import BrowserFailed
-
-    found = installed()
-    bad = program(tmp_path / "bad-chromium")
-    made = Browser(
-        binaries.Binaries(bad, found.chromedriver, False),
-        tmp_path / "s" / "browser",
-        flags.Look(),
-        sandbox=False,
-        more="",
-    )
-    with pytest.raises(BrowserFailed, match=r".{10,}"):
+    made = browser_that(installed(), tmp_path, "exit 1")
+    with pytest.raises(BrowserFailed, match=r"^session not created: Chrome instance exited"):
         made.start()
     assert made.pids() == []
+
+
+@pytest.mark.browser
+def test_a_selenium_that_does_not_work_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "selenium.py").write_text("raise ImportError('half of it is missing')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    made = browser_that(installed(), tmp_path, "exit 1")
+    with pytest.raises(BrowserFailed, match="Selenium could not be run: ImportError: half of it is missing"):
+        made.start()
+    assert not processes.of_profile(made.profile)
+
+
+@pytest.mark.browser
+def test_a_proxy_of_the_server_is_not_on_the_way_to_the_browser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    made = Browser(installed(), tmp_path / "s" / "browser", flags.Look(), sandbox=flags.can_sandbox(), more="")
+    made.start()
+    assert made.page_address.startswith(f"ws://{made.address}/")
+    made.close()
+
+
+# -- half-way
+
+
+def half_way(folder: Path) -> int:
+    """Waits until chromedriver starts the browser of a folder, which does not get on; the starting process's id."""
+    eventually(lambda: (folder / "begun").exists())
+    [pid] = [pid for pid in processes.under(folder) if b"\0waxbill_browser.starting\0" in command_line(pid)]
+    return pid
+
+
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def stuck(folder: Path) -> str:
+    os.mkfifo(folder / "never")
+    return f"touch {folder}/begun; read -r _ <{folder}/never"
+
+
+@pytest.mark.browser
+def test_a_browser_that_does_not_get_on_is_ended_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("waxbill_browser.browser._START_SECONDS", 3.0)
+    made = browser_that(installed(), tmp_path, stuck(tmp_path))
+    with pytest.raises(BrowserFailed, match="it did not start in 3 s"):
+        made.start()
+    assert (tmp_path / "begun").exists()
+    assert not processes.of_profile(made.profile)
+
+
+@pytest.mark.browser
+def test_a_starting_process_that_is_killed_half_way_leaves_nothing(tmp_path: Path) -> None:
+    made = browser_that(installed(), tmp_path, stuck(tmp_path))
+    with ThreadPoolExecutor(1) as thread:
+        started = thread.submit(made.start)
+        os.kill(half_way(tmp_path), signal.SIGKILL)
+        with pytest.raises(BrowserFailed, match="Selenium could not be run: it ended with -9"):
+            started.result(20)
+    assert not processes.of_profile(made.profile)
+
+
+@pytest.mark.browser
+def test_a_server_that_is_killed_half_way_leaves_nothing(tmp_path: Path) -> None:
+    chromium = browser_that(installed(), tmp_path, stuck(tmp_path))._binaries.chromium
+    server = subprocess.Popen([sys.executable, "-c", _STARTER, str(tmp_path / "s" / "browser"), str(chromium)])
+    pids = [half_way(tmp_path), *processes.of_profile(tmp_path / "s" / "browser")]
+    assert len(pids) >= 4
+    server.kill()
+    server.wait()
+    eventually(lambda: not [pid for pid in pids if processes.alive(pid)])
+    assert not processes.of_profile(tmp_path / "s" / "browser")

@@ -21,6 +21,7 @@ from waxbill.settings import Settings
 from waxbill_browser import processes
 from waxbill_browser.fit import misfit
 
+from ..test_imports import modules, spy
 from .conftest import PEER, Drive, environment, eventually, in_page, of_kind, running, send
 from .standin import StandIn
 
@@ -160,6 +161,14 @@ def test_an_account_that_fits_is_no_misfit(drive: Drive) -> None:
 def test_what_should_be_left_is_what_the_watch_begins_to_free_at(used: float, limit: float, fits: bool) -> None:
     reading = msgspec.structs.replace(memory.read(), used_mb=used, limit_mb=limit)
     assert (misfit(200.0, reading) == "") is fits
+
+
+def test_a_server_whose_session_works_has_loaded_nothing_for_its_start(drive: Drive, tmp_path: Path) -> None:
+    server = drive(PYTHONPATH=spy(tmp_path))
+    send(server, "at work")
+    loaded = modules(server)
+    assert "waxbill_browser.devtools" in loaded
+    assert not {"selenium", "urllib3", "http.client", "urllib.request", "importlib.metadata"} & loaded
 
 
 def test_a_heap_limit_of_the_server_is_not_the_browsers(drive: Drive) -> None:

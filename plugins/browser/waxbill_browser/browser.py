@@ -5,17 +5,16 @@ No orphan: chromedriver is started through ``guard.sh``, which ends everything o
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
-import threading
-import time
-import urllib.request
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from waxbill.media.storage import remove_tree
 
@@ -33,6 +32,14 @@ _END_SECONDS = 8.0
 
 class BrowserFailed(Exception):
     """The browser could not be started, in words."""
+
+
+class _Opened(msgspec.Struct, frozen=True):
+    """What the starting process says: ``starting.py``."""
+
+    address: str = ""
+    page: str = ""
+    error: str = ""
 
 
 class Browser:
@@ -55,19 +62,15 @@ class Browser:
         self._arguments = flags.arguments(
             profile, look, headless_shell=binaries.headless_shell, sandbox=sandbox, more=more
         )
-        self._driver: Any = None
-        self._service: Any = None
-        #: Where DevTools listens: 127.0.0.1 and a port.
-        self.address = ""
+        self._guard: subprocess.Popen[bytes] | None = None
+        #: Where DevTools listens: 127.0.0.1 and a port; and the WebSocket address of the page.
+        self.address = self.page_address = ""
         #: The first process of the browser, and chromedriver's.
         self.pid = 0
         self.driver_pid = 0
 
     def start(self) -> None:
-        """Starts both and waits until DevTools answers. Raises BrowserFailed."""
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-
+        """Starts both and waits until DevTools answers and a page is open. Raises BrowserFailed."""
         self.profile.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.profile.chmod(0o700)
         other = processes.other_owner(self.profile)
@@ -75,12 +78,6 @@ class Browser:
             raise BrowserFailed(f"another waxbill ({other}) has a browser on {self.profile}; stop one of the two")
         self.end_stale()
         self._scratch = Path(tempfile.mkdtemp(prefix="waxbill-browser-"))
-        options = webdriver.ChromeOptions()
-        options.binary_location = str(self._binary())
-        options.page_load_strategy = "none"
-        for argument in self._arguments:
-            options.add_argument(argument)
-        options.add_experimental_option("excludeSwitches", ["enable-logging"])
         environment = {
             # Nothing else of the server's: its keys and passwords are no business of a browser's.
             **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
@@ -92,68 +89,79 @@ class Browser:
             "WAXBILL_PROFILE": str(self.profile),
             processes.OWNER: processes.started_by(),
         }
-        self._service = Service(
-            executable_path=str(_script("guard.sh", self.profile.parent)),
-            env=environment,
-            popen_kw={"start_new_session": True},  # a signal to the server's group is not for the guard
-        )
-        # Selenium waits for chromedriver without a limit; the guard ends both when its input does.
-        limit = threading.Timer(_START_SECONDS, self._abandon)
-        limit.daemon = True
-        limit.start()
+        port = _free_port()
         try:
-            self._driver = webdriver.Chrome(options=options, service=self._service)
-        except Exception as error:  # urllib3's too, when the time is over
+            self._guard = subprocess.Popen(  # noqa: S603 - our own script
+                [_script("guard.sh", self.profile.parent), f"--port={port}"],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # a signal to the server's group is not for the guard
+            )
+            opened = self._open(port, environment)
+        except BaseException:
             self.close()
-            raise BrowserFailed(_first_line(error)) from error
-        finally:
-            limit.cancel()
-        self.address = self._driver.capabilities["goog:chromeOptions"]["debuggerAddress"]
+            raise
+        self.address, self.page_address = opened.address, opened.page
         self._find_processes()
         if not self._keep_chromedriver and self.driver_pid:
             os.kill(self.driver_pid, signal.SIGKILL)  # asked to end, it would end the browser
             self.driver_pid = 0
 
-    def _abandon(self) -> None:
-        log.warning("The browser of %s did not start in %.0f s", self.profile, _START_SECONDS)
-        process = self._service.process
-        if process is not None:
-            process.stdin.close()
+    def _open(self, port: int, environment: dict[str, str]) -> _Opened:
+        """Has chromedriver open the browser, through Selenium in a process that ends with that."""
+        inherited = {name: value for name, value in os.environ.items() if name == "HOME" or name.startswith("PYTHON")}
+        try:
+            ran = subprocess.run(  # noqa: S603 - this Python, with arguments of ours and the operator's
+                [
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "waxbill_browser.starting",
+                    str(port),
+                    str(self._binary()),
+                    *self._arguments,
+                ],
+                env=environment | inherited,  # its packages may be in the user's home
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_START_SECONDS,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired:
+            log.warning("The browser of %s did not start in %.0f s", self.profile, _START_SECONDS)
+            raise BrowserFailed(f"it did not start in {_START_SECONDS:.0f} s") from None
+        try:
+            opened = msgspec.json.decode(ran.stdout, type=_Opened)
+        except msgspec.DecodeError:
+            said = ran.stderr.strip().rpartition("\n")[2] or f"it ended with {ran.returncode}"
+            raise BrowserFailed(f"Selenium could not be run: {said}") from None
+        if opened.error:
+            raise BrowserFailed(opened.error)
+        return opened
 
     def _binary(self) -> Path:
         return _script("shell.sh", self.profile.parent) if self._binaries.headless_shell else self._binaries.chromium
 
     def _find_processes(self) -> None:
+        assert self._guard is not None
         self.pid = processes.browser_of(self.profile)
-        guard = self._service.process.pid
         name = str(self._binaries.chromedriver).encode()
-        for pid in processes.children(guard):
+        for pid in processes.children(self._guard.pid):
             try:
                 if (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")[0] == name:
                     self.driver_pid = pid
             except OSError:
                 continue
 
-    def page_address(self) -> str:
-        """The WebSocket address of the page; waits a moment for it. Raises BrowserFailed."""
-        limit = time.monotonic() + 10
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://{self.address}/json/list", timeout=5) as answer:
-                    for target in json.load(answer):
-                        if target["type"] == "page":
-                            return str(target["webSocketDebuggerUrl"])
-            except OSError as error:
-                if time.monotonic() > limit:
-                    raise BrowserFailed(f"the browser does not answer: {error}") from error
-            if time.monotonic() > limit:
-                raise BrowserFailed("the browser opened no page")
-            time.sleep(0.02)
-
     def close(self) -> None:
         """Ends the browser and chromedriver and waits until both are gone; the profile stays."""
-        process = self._service.process if self._service is not None else None
+        process = self._guard
         if process is not None:
+            assert process.stdin is not None
             process.stdin.close()  # the guard ends the rest
             try:
                 process.wait(_END_SECONDS)
@@ -161,7 +169,7 @@ class Browser:
                 log.warning("The guard of %s did not end in time and is killed", self.profile)
                 process.kill()
                 process.wait()
-        self._driver = self._service = None
+        self._guard = None
         self.end_stale()
         processes.reap()
         if self._scratch is not None:
@@ -183,7 +191,7 @@ class Browser:
 
     def processes(self) -> list[tuple[int, str]]:
         """The processes that were started, with what each is."""
-        process = self._service.process if self._service is not None else None
+        process = self._guard
         if process is None:
             return []
         known = ((process.pid, "chromedriver"), (self.driver_pid, "chromedriver"), (self.pid, "browser"))
@@ -191,7 +199,7 @@ class Browser:
 
     def pids(self) -> list[int]:
         """The guard and all processes below it, and the browser's, which may not be below it any more."""
-        process = self._service.process if self._service is not None else None
+        process = self._guard
         if process is None:
             return []
         found = {process.pid, *processes.children(process.pid)}
@@ -227,5 +235,7 @@ def _script(name: str, folder: Path) -> Path:
     return copy
 
 
-def _first_line(error: BaseException) -> str:
-    return str(getattr(error, "msg", None) or error).strip().partition("\n")[0][:500]
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -102,7 +102,7 @@ class Browsing:
         began = time.monotonic()
         try:
             self.browser.start()
-            address = self.browser.page_address()
+            address = self.browser.page_address
         except BrowserFailed as failed:
             raise Unwell(str(failed), "Run the browser by hand with --headless and read what it says.") from failed
         self._page = Page(address, self._told.put, lambda _: None)

@@ -193,7 +193,7 @@ class Life(Door):
             if self._stopping:
                 raise _Stopped
             self._page = Page(
-                self.browser.page_address(),
+                self.browser.page_address,
                 lambda text: self._queue.put(("tell", generation, text)),
                 lambda name: self._queue.put((name, generation, None)),
             )

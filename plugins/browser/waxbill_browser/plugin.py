@@ -1,6 +1,6 @@
 """What this plugin gives to waxbill: the browser driver's spec, its settings, and its part in relieving memory.
 
-Selenium and everything else of weight is imported when the driver is chosen, or when a session starts.
+What is of weight is imported when the driver is chosen; Selenium has processes of its own (``starting.py``).
 """
 
 from __future__ import annotations
