@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -75,6 +76,44 @@ def test_two_starters_bring_the_tables_up_to_date_once(postgres: Postgres) -> No
     store = PostgresStore(url)
     assert (failures, notes(store)) == ([], ["once"])
     store.close()
+
+
+def test_calls_of_a_group_are_a_round_trip_each(postgres: Postgres) -> None:
+    store = PostgresStore(postgres.database() + "?options=-c%20log_statement%3Dall")
+    store.migrate("notes", [NOTES])
+    with store.write() as db:
+        db.execute("CREATE TABLE counted (text TEXT PRIMARY KEY, n BIGINT)")
+    said = "INSERT INTO counted VALUES (?, 1) ON CONFLICT (text) DO UPDATE SET n = counted.n + 1"
+    log = postgres.folder / "log"
+    before = len(log.read_text())
+    with store.group():
+        for text in ("a", "b", "a"):
+            with store.write() as db:
+                key = db.execute("INSERT INTO note (text) VALUES (?)", (text,)).lastrowid
+                assert key
+                db.executemany(said, [(text,)])
+    sent = [line for line in log.read_text()[before:].splitlines() if "LOG:  statement: " in line]
+    assert len(sent) == 4, sent  # three calls and the commit
+    assert store.read().execute("SELECT text, n FROM counted ORDER BY text").fetchall() == [("a", 2), ("b", 1)]
+    store.close()
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_group_in_which_something_fails_late_keeps_nothing(
+    stores: tuple[PostgresStore, PostgresStore], last: bool
+) -> None:
+    store = stores[0]
+    add(store, "before")
+    with pytest.raises(psycopg.Error), store.group():
+        with store.write() as db:
+            db.execute("INSERT INTO note (text) VALUES ('lost')")
+            db.executemany("INSERT INTO note (n) VALUES (?)", [(1,)])  # that key is taken
+        for text in () if last else ("first", "second", "third"):
+            with contextlib.suppress(psycopg.Error):  # whichever hears of it
+                add(store, text)
+    assert notes(store) == ["before"]
+    add(store, "after")
+    assert notes(stores[1]) == ["before", "after"]
 
 
 def test_a_key_settles_when_none_below_it_can_appear(stores: tuple[PostgresStore, PostgresStore]) -> None:

@@ -193,6 +193,26 @@ def test_a_group_whose_first_write_fails_goes_on(store: Store) -> None:
     assert notes(store) == ["kept"]
 
 
+@pytest.mark.parametrize("grouped", [False, True])
+def test_what_answers_nothing_is_there_for_what_follows_and_undone_with_its_call(store: Store, grouped: bool) -> None:
+    with store.group() if grouped else contextlib.nullcontext():
+        add(store, "1")
+        with store.write() as db:
+            db.executemany("INSERT INTO note (text) VALUES (?)", [("2 %s",), ("3",)])
+            assert notes(store) == ["1", "2 %s", "3"]
+            db.executemany("UPDATE note SET text = ? WHERE text = '3'", [("three",)])
+        with pytest.raises(ZeroDivisionError), store.write() as db:
+            db.execute("INSERT INTO note (text) VALUES ('undone')")
+            db.executemany("INSERT INTO note (text) VALUES (?)", [("undone",)])
+            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError), store.write() as db:
+            db.executemany("INSERT INTO note (text) VALUES (?)", [("undone",)])
+            raise ZeroDivisionError
+        with store.write() as db:
+            db.executemany("INSERT INTO note (text) VALUES (?)", [("4",)])
+    assert notes(store) == elsewhere(store) == ["1", "2 %s", "three", "4"]
+
+
 def test_the_files_are_private(sqlite: SqliteStore) -> None:
     for path in (sqlite.path, Path(f"{sqlite.path}-wal"), Path(f"{sqlite.path}.lock")):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path

@@ -6,6 +6,9 @@ KEY [AUTOINCREMENT]`` as the first column of a table, for keys that are given ou
 ROWID``; ``INSERT OR IGNORE``; ``NOT INDEXED``; ``IN ()``; ``IN (SELECT value FROM json_each(?))`` for a list of texts.
 Truth is 0 or 1, and written ``retired = 1``; text is compared byte by byte.
 
+``executemany`` answers nothing, so a store may send it with what comes next: what is wrong with it may be raised by
+that, or by the commit, and undoes the transaction then, in a group all of it.
+
 Threads: a store may be used by every thread; writers of a process take turns. Nothing slow (network, media, sleeping)
 may happen inside ``write()``.
 

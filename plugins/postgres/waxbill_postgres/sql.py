@@ -15,6 +15,7 @@ _WORDS = re.compile(
     r"|\bIN\s*\(\s*\)"
     r"|\bSELECT\s+value\s+FROM\s+json_each\s*\((?P<list>\?|:\w+)\)"
 )
+_PLACE = re.compile(r"%(?:s|\((\w+)\)s)")
 _IGNORE = re.compile(r"^\s*INSERT\s+OR\s+IGNORE\b")
 _INSERT = re.compile(r"^\s*INSERT\s+INTO\s+(\w+)")
 _TABLE = re.compile(r"^\s*CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(\w+)\s*\(\s*(\w+)\s+INTEGER\s+PRIMARY\s+KEY\b")
@@ -65,6 +66,18 @@ def translated(statement: str) -> str:
     said = _WORDS.sub(_word, statement)
     said, ignores = _IGNORE.subn("INSERT", said)
     return f"{said} ON CONFLICT DO NOTHING" if ignores else said
+
+
+@functools.lru_cache(maxsize=512)
+def places(said: str) -> tuple[bytes, list[tuple[str, bytes]]]:
+    """A statement with psycopg's places, cut at these: what is before the first; each one's name and what follows it.
+
+    >>> places("SELECT '%%' FROM note WHERE id = %s")
+    (b"SELECT '%' FROM note WHERE id = ", [('', b'')])
+    """
+    first, *rest = _PLACE.split(said.replace("%%", "\0"))
+    texts = [text.replace("\0", "%").encode() for text in (first, *rest[1::2])]
+    return texts[0], list(zip((name or "" for name in rest[::2]), texts[1:], strict=True))
 
 
 def _word(match: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
-from psycopg import ClientCursor, sql
+from psycopg import sql
 from psycopg.adapt import Dumper
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
@@ -63,7 +63,7 @@ class PostgresStore(Transactions):
         self._pool = ConnectionPool[Connection](
             "",
             connection_class=Connection,
-            kwargs={**self._options, "autocommit": True, "cursor_factory": ClientCursor},
+            kwargs={**self._options, "autocommit": True},
             configure=self._configure,
             min_size=1,
             max_size=pool,

@@ -1,7 +1,9 @@
 """Transactions on a pool of connections that cost few round trips.
 
-What begins and ends a savepoint or a transaction is not sent alone but with the next statement (``Local.prefix``):
-a write of one statement inside a group is one round trip.
+What begins and ends a savepoint or a transaction, and what answers nothing (``executemany``), is not sent alone but
+with the next statement (``Local.prefix``): a write of one statement inside a group is one round trip, and so is one of
+two where the second answers nothing. That one may fail within a later call of the group. So savepoints have names of
+their own: to undo one that was never made fails, and with it the commit of the group.
 
 A connection that is found broken before anything of a transaction was sent is exchanged for another; after that the
 transaction fails. A commit whose answer does not come counts as failed: the client hears that it may try again.
@@ -10,21 +12,22 @@ transaction fails. A commit whose answer does not come counts as failed: the cli
 from __future__ import annotations
 
 import abc
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import psycopg
-from psycopg import ClientCursor, errors
+from psycopg import errors
 from psycopg_pool import ConnectionPool
 
 from waxbill import sqlstore
 from waxbill.store import Database, Rows, Unstorable
 
-from .connection import Connection
+from .connection import Answer, Connection
 from .sql import target, translated
 
 log = logging.getLogger("waxbill.postgres")
@@ -36,6 +39,10 @@ _AWAY_SECONDS = 0.5
 _AWAY_WAIT_SECONDS = 0.1
 _AWAY_ANSWER_SECONDS = 1.0
 _BATCH = 200
+#: More than this is not kept back.
+_LATE_BYTES = 64 * 1024
+
+_Answer = TypeVar("_Answer")
 
 
 class Local(sqlstore.Local):
@@ -47,31 +54,10 @@ class Local(sqlstore.Local):
     #: Something of the transaction was sent; it failed as a whole.
     sent = failed = False
     #: What is sent with the next statement.
-    prefix = ""
-    #: The savepoint of this call has not been sent yet.
-    fresh = False
-
-
-class _Inserted:
-    """The answer to an INSERT whose table gives out keys."""
-
-    def __init__(self, cursor: Any) -> None:
-        self._cursor = cursor
-        self.rowcount: int = cursor.rowcount
-
-    @property
-    def lastrowid(self) -> int | None:
-        row = self._cursor.fetchone()
-        return row[0] if row else None
-
-    def fetchone(self) -> Any:
-        return None
-
-    def fetchall(self) -> list[Any]:
-        return []
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
+    prefix = b""
+    #: The number of this call's savepoint, and where that begins in the prefix; None once it was sent.
+    call = 0
+    mark: int | None = None
 
 
 class _Database:
@@ -84,14 +70,14 @@ class _Database:
         said = translated(statement)
         key = self._store.key_of_table(target(statement))
         if key:
-            return _Inserted(self._store.run(f"{said} RETURNING {key}", parameters))
+            return self._store.run(f"{said} RETURNING {key}", parameters).inserted()
         return self._store.run(said, parameters)
 
     def executemany(self, statement: str, parameters: Iterable[Any]) -> None:
         said = translated(statement)
         waiting = list(parameters)
         for first in range(0, len(waiting), _BATCH):
-            self._store.run_all(said, waiting[first : first + _BATCH])
+            self._store.run_later(said, waiting[first : first + _BATCH])
 
 
 class _Write:
@@ -181,7 +167,7 @@ class Transactions(sqlstore.SqlStore):
             log.error("%s does not answer; it is asked again until it does", self.name)
         self._away, self._away_until = True, time.monotonic() + _AWAY_SECONDS
 
-    def _fresh(self, send: Callable[[Connection], Any]) -> tuple[Connection, Any]:
+    def _fresh(self, send: Callable[[Connection], _Answer]) -> tuple[Connection, _Answer]:
         """Sends what nothing was sent before, over a connection that works; the caller gives that back."""
         for _ in range(self._pool.max_size + 1):
             connection = self._take()
@@ -203,63 +189,60 @@ class Transactions(sqlstore.SqlStore):
         self._note_away()
         raise psycopg.OperationalError(f"{self.name} does not answer")
 
-    def run(self, said: str, parameters: Any) -> Any:
-        """One statement, in the thread's transaction if there is one. Answers its cursor."""
-        return self._send(lambda connection, prefix: _last(connection.execute(prefix + said, parameters)))
+    def run(self, said: str, parameters: Sequence[Any] | Mapping[str, Any]) -> Answer:
+        """One statement, in the thread's transaction if there is one."""
+        return self._send(lambda connection, prefix: connection.ask(prefix + connection.spelled(said, parameters)))
 
-    def run_all(self, said: str, rows: list[Any]) -> None:
-        """A statement for each row of values, in one round trip."""
-
-        def send(connection: Connection, prefix: str) -> Any:
-            cursor = connection.cursor()
-            assert isinstance(cursor, ClientCursor)
-            statements = "; ".join(cursor.mogrify(said, row) for row in rows)
-            return cursor.execute(f"{prefix}{statements}".encode())
-
-        self._send(send)
-
-    def _send(self, send: Callable[[Connection, str], Any]) -> Any:
+    def run_later(self, said: str, rows: list[Any]) -> None:
+        """A statement for each row of values, in one round trip; inside a call with the next one."""
         local = self.local
-        try:
-            if not local.open:
-                connection, cursor = self._fresh(lambda connection: send(connection, ""))
-                self._give_back(connection)
-                return cursor
-            return self._send_in_transaction(send)
-        except errors.NumericValueOutOfRange as error:
-            raise OverflowError(str(error)) from None
-        except (errors.DataError, psycopg.DataError) as error:
-            _unstorable(error)
+        connection = local.connection
+        if not local.depth or connection is None or local.failed:
+            self._send(lambda connection, prefix: connection.ask(prefix + _spelled(connection, said, rows)))
+            return
+        with _storable():
+            local.prefix += _spelled(connection, said, rows)
+        if len(local.prefix) > _LATE_BYTES:
+            self.run("SELECT 1", ())
 
-    def _send_in_transaction(self, send: Callable[[Connection, str], Any]) -> Any:
+    def _send(self, send: Callable[[Connection, bytes], _Answer]) -> _Answer:
+        local = self.local
+        with _storable():
+            if not local.open:
+                connection, answer = self._fresh(lambda connection: send(connection, b""))
+                self._give_back(connection)
+                return answer
+            return self._send_in_transaction(send)
+
+    def _send_in_transaction(self, send: Callable[[Connection, bytes], _Answer]) -> _Answer:
         local = self.local
         if local.failed:
             raise psycopg.OperationalError("an earlier write of the same group failed")
         alone = local.grouping and not local.depth  # a read beside the writes of a group must not undo these
         if alone:
             self.savepoint()
-        prefix, fresh = local.prefix, local.fresh
-        local.prefix, local.fresh = "", False
+        prefix, mark = local.prefix, local.mark
+        local.prefix, local.mark = b"", None
         try:
             if local.connection is None:
-                local.connection, cursor = self._fresh(lambda connection: send(connection, prefix))
+                local.connection, answer = self._fresh(lambda connection: send(connection, prefix))
             else:
-                cursor = send(local.connection, prefix)
+                answer = send(local.connection, prefix)
         except BaseException as error:
             arrived = isinstance(error, psycopg.Error) and error.sqlstate is not None
             if local.connection is None:  # the whole transaction is not there, and nothing of it is lost
                 local.failed = not local.grouping
-                local.prefix, local.fresh = prefix, fresh
+                local.prefix, local.mark = prefix, mark
             elif local.connection.broken or not isinstance(error, Exception):
                 local.failed = True
             elif not arrived:  # a value that can't be sent
-                local.prefix, local.fresh = prefix, fresh
+                local.prefix, local.mark = prefix, mark
             if alone:
                 self.leave_savepoint(undo=True)
             raise
         if alone:
             self.leave_savepoint(undo=False)
-        return cursor
+        return answer
 
     # -- transactions
 
@@ -273,35 +256,44 @@ class Transactions(sqlstore.SqlStore):
         if not self._writing.acquire(timeout=self._wait_seconds):
             raise psycopg.OperationalError(f"the writers before this one wait for {self.name}")
         local = self.local
-        local.open, local.failed = True, False
+        local.open, local.failed, local.call = True, False, 0
         # The transaction has its number before it gives out a key: see settled().
-        local.prefix = "BEGIN; SELECT pg_current_xact_id(); "
+        local.prefix = b"BEGIN; SELECT pg_current_xact_id(); "
 
     def savepoint(self) -> None:
-        self.local.prefix += "SAVEPOINT call; "
-        self.local.fresh = True
+        local = self.local
+        local.call += 1
+        local.mark = len(local.prefix)
+        local.prefix += b"SAVEPOINT call%d; " % local.call
 
     def leave_savepoint(self, *, undo: bool) -> None:
         local = self.local
-        if local.fresh:  # it was never sent
-            local.prefix = local.prefix.removesuffix("SAVEPOINT call; ")
-            local.fresh = False
+        name = b"call%d; " % local.call
+        if local.mark is not None:  # it was never sent
+            if undo or len(local.prefix) == local.mark + len(b"SAVEPOINT " + name):
+                local.prefix = local.prefix[: local.mark]
+            else:
+                local.prefix += b"RELEASE " + name
+            local.mark = None
+        elif undo:
+            local.prefix = b"ROLLBACK TO " + name + b"RELEASE " + name
         else:
-            local.prefix += "ROLLBACK TO call; RELEASE call; " if undo else "RELEASE call; "
+            local.prefix += b"RELEASE " + name
 
     def end(self, *, commit: bool) -> None:
         local = self.local
         waiting, local.committed = local.committed, []
         connection, local.connection = local.connection, None
-        failed, local.open, local.prefix = local.failed, False, ""
+        failed, late = local.failed, local.prefix
+        local.open, local.prefix, local.mark = False, b"", None
         try:
             if commit and failed:
                 raise psycopg.OperationalError("a part of the transaction failed")
             if commit and connection is not None and connection.broken:
                 raise psycopg.OperationalError(f"{self.name} went away")
             if connection is not None and not connection.broken:
-                ended = connection.execute("COMMIT" if commit else "ROLLBACK").statusmessage
-                if commit and ended != "COMMIT":
+                ended = connection.ask(late + b"COMMIT" if commit else b"ROLLBACK")
+                if commit and ended.status != b"COMMIT":
                     raise psycopg.OperationalError("the transaction was undone")
         finally:
             if connection is not None:
@@ -312,11 +304,20 @@ class Transactions(sqlstore.SqlStore):
                 then()
 
 
-def _last(cursor: Any) -> Any:
-    """The answer to the last of several statements."""
-    while cursor.nextset():
-        pass
-    return cursor
+def _spelled(connection: Connection, said: str, rows: list[Any]) -> bytes:
+    """A statement for each row of values."""
+    return b"".join(connection.spelled(said, row) + b"; " for row in rows)
+
+
+@contextlib.contextmanager
+def _storable() -> Iterator[None]:
+    """Says of a value that can't be kept what the contract has for it."""
+    try:
+        yield
+    except errors.NumericValueOutOfRange as error:
+        raise OverflowError(str(error)) from None
+    except (errors.DataError, psycopg.DataError) as error:
+        _unstorable(error)
 
 
 def _unstorable(error: Exception) -> NoReturn:

@@ -112,12 +112,12 @@ class Messages:
         )
         unread = 0 if message.from_me else 1
         chat_name = None if message.participant else message.push_name  # a group's name is no member's
-        db.execute(
+        db.executemany(
             "INSERT INTO mock_chat (account, id, name, last, at_ms, unread) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (account, id) DO UPDATE SET last = excluded.last, at_ms = excluded.at_ms,"
             " unread = CASE WHEN mock_chat.unread > 0 THEN mock_chat.unread ELSE 0 END + excluded.unread,"
             " name = coalesce(excluded.name, mock_chat.name)",
-            (self.account, message.chat, chat_name, message.id, message.at_ms, unread),
+            [(self.account, message.chat, chat_name, message.id, message.at_ms, unread)],
         )
         return message
 
