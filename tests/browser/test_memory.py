@@ -168,7 +168,7 @@ def test_a_server_whose_session_works_has_loaded_nothing_for_its_start(drive: Dr
     send(server, "at work")
     loaded = modules(server)
     assert "waxbill_browser.devtools" in loaded
-    assert not {"selenium", "urllib3", "http.client", "urllib.request", "importlib.metadata"} & loaded
+    assert not {"selenium", "urllib3", "http.client", "urllib.request", "importlib.metadata", "ssl", "hashlib"} & loaded
 
 
 def test_a_heap_limit_of_the_server_is_not_the_browsers(drive: Drive) -> None:

@@ -6,7 +6,6 @@ Protocol: https://chromedevtools.github.io/devtools-protocol/
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import logging
@@ -16,6 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+from .websocket import WebSocket
 
 log = logging.getLogger("waxbill.browser.devtools")
 
@@ -52,15 +53,9 @@ class DevTools:
     def __init__(
         self, url: str, on_event: Callable[[str, dict[str, Any]], object], on_end: Callable[[], object]
     ) -> None:
-        import websocket
-
-        self._socket = websocket.create_connection(
-            url, timeout=10, suppress_origin=True, skip_utf8_validation=True, enable_multithread=True
-        )
-        self._socket.settimeout(None)
-        assert self._socket.sock is not None
+        self._socket = WebSocket(url)
         # A browser that reads nothing (it was stopped, it hangs) would keep whoever sends waiting for ever.
-        self._socket.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
+        self._socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_MS)
         self._on_event, self._on_end = on_event, on_end
         self._lock = threading.Lock()
         self._ids = itertools.count(1)
@@ -97,11 +92,9 @@ class DevTools:
         self._send({"id": next(self._ids), "method": method, "params": parameters})
 
     def _send(self, message: dict[str, Any]) -> None:
-        import websocket
-
         try:
-            self._socket.send(msgspec.json.encode(message).decode())
-        except (OSError, websocket.WebSocketException) as error:
+            self._socket.send(msgspec.json.encode(message))
+        except OSError as error:
             raise Gone(f"the page is gone: {error}") from None
 
     def close(self) -> None:
@@ -109,24 +102,16 @@ class DevTools:
         with self._lock:
             self._ended = True
         self._on_end = _nothing
-        connection = self._socket.sock
-        if connection is not None:
-            with contextlib.suppress(OSError):  # it has ended by itself
-                connection.shutdown(socket.SHUT_RDWR)  # to close it would wake nobody who waits for it
+        self._socket.end()
 
     def _read(self) -> None:
-        import websocket
-
         try:
-            while True:
-                text = self._socket.recv()
-                if not text:
-                    break
+            while text := self._socket.receive():
                 self._take(_decoded(text))
-        except (OSError, websocket.WebSocketException) as error:
+        except OSError as error:
             log.debug("DevTools connection ended: %s", error)
         finally:
-            self._socket.shutdown()  # type: ignore[no-untyped-call]
+            self._socket.close()
             with self._lock:
                 self._ended = True
                 waiting = list(self._waiting.values())
@@ -152,7 +137,7 @@ def _nothing() -> None:
     pass
 
 
-def _decoded(text: str | bytes) -> dict[str, Any]:
+def _decoded(text: bytes) -> dict[str, Any]:
     try:
         found: dict[str, Any] = msgspec.json.decode(text)
     except msgspec.DecodeError:
