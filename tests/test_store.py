@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -259,15 +261,61 @@ def test_a_group_whose_commit_fails_keeps_nothing_and_says_so(sqlite: SqliteStor
     assert notes(sqlite) == ["again"]
 
 
-def test_the_log_is_copied_into_the_file_beside_the_writers(
-    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def small_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_module, "_CHECKPOINT_BYTES", 64 * 1024)
     monkeypatch.setattr(sqlite_module, "_LOG_BYTES", 512 * 1024)
-    before = sqlite.path.stat().st_size
-    for _ in range(40):
+
+
+def add_until(store: SqliteStore, reached: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not reached():
+        assert time.monotonic() < end
         for _ in range(64):
-            add(sqlite, "x" * 1000)
+            add(store, "x" * 1000)
+
+
+def log_mb(store: SqliteStore) -> float:
+    return Path(f"{store.path}-wal").stat().st_size / 2**20
+
+
+@pytest.mark.usefixtures("small_log")
+def test_the_log_is_copied_into_the_file_beside_the_writers(sqlite: SqliteStore) -> None:
+    before = sqlite.path.stat().st_size
+    for _ in range(40 * 64):
+        add(sqlite, "x" * 1000)
     assert sqlite.path.stat().st_size > before
-    assert Path(f"{sqlite.path}-wal").stat().st_size < 4 * 1024 * 1024
+    assert log_mb(sqlite) < 4
     assert len(notes(sqlite)) == 40 * 64
+
+
+@pytest.mark.usefixtures("small_log")
+def test_a_reader_that_reads_on_keeps_the_log_and_its_end_lets_it_begin_anew(sqlite: SqliteStore) -> None:
+    add(sqlite, "first")
+    reading = sqlite3.connect(sqlite.path)
+    rows = reading.execute("SELECT text FROM note UNION ALL SELECT text FROM note")
+    assert rows.fetchone() == ("first",)
+    add_until(sqlite, lambda: log_mb(sqlite) > 4)
+    rows.close()
+    add_until(sqlite, lambda: sqlite._checkpoints._used() < 2 * 2**20)
+    reading.close()
+    largest = log_mb(sqlite)
+    for _ in range(64 * 64):
+        add(sqlite, "x" * 1000)
+    assert log_mb(sqlite) == largest
+
+
+@pytest.mark.usefixtures("small_log")
+def test_a_log_that_can_not_be_copied_is_said_and_copied_later(
+    sqlite: SqliteStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * 2**20, hard))  # stands for a full disk
+    try:
+        add_until(sqlite, lambda: "could not be copied" in caplog.text)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sqlite.path.stat().st_size <= 2 * 2**20
+    add_until(sqlite, lambda: sqlite.path.stat().st_size > 3 * 2**20)
+    (found,) = sqlite.read().execute("PRAGMA quick_check(1)").fetchone()
+    assert found == "ok"

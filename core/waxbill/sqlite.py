@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +23,14 @@ from typing import IO, Any
 from .sqlstore import Local, SqlStore
 from .store import StoreError
 
+log = logging.getLogger("waxbill.store")
+
 # The log is copied into the file beside the writers when it has grown by this much ...
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
-# ... and by a writer itself, who waits for the disk then, when that does not keep up.
+# ... and begun anew from this size on, for which writers wait: some ms, until the last of it is copied.
 _LOG_BYTES = 32 * 1024 * 1024
+# SQLite's usual page.
+_PAGE_BYTES = 4096
 # How many transactions pass between two looks at the log's size.
 _LOOK_EVERY = 64
 
@@ -146,6 +152,7 @@ class SqliteStore(SqlStore):
             writable.execute(
                 "CREATE TABLE IF NOT EXISTS part_script (part TEXT, n INTEGER, script TEXT, PRIMARY KEY (part, n))"
             )
+        self._checkpoints.opened()
 
     def _connect(self) -> sqlite3.Connection:
         """This thread's connection, opened on first use. Autocommit: transactions are ours alone to begin."""
@@ -182,7 +189,7 @@ class SqliteStore(SqlStore):
                 db.execute("ROLLBACK")
             self._lock.release()
         if commit:
-            self._checkpoints.committed(db)
+            self._checkpoints.committed()
             for then in waiting:
                 then()
 
@@ -243,39 +250,68 @@ class SqliteStore(SqlStore):
         for db in self._connections:
             db.close()
         self._connections.clear()
+        self._checkpoints.closed()
         self.local = _Local()
         self._own.close()
 
 
 class _Checkpoints:
     """Copies the write-ahead log into the file. Left to SQLite, a writer would wait for the disk every 1000 pages:
-    the slowest percent of all requests. A thread does it instead, started by the first load that needs it."""
+    the slowest percent of all requests. A thread does it instead, started by the first load that needs it.
+
+    SQLite begins the log anew when all of it is copied, which never happens while writers go on; so the last of it
+    is copied with their lock. The log is written over then: to cut it off and let it grow again takes far longer.
+    """
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
-        self._log = Path(f"{store.path}-wal")
+        self._index: int | None = None
         self._count = 0
         self._done_bytes = 0
         self._wanted = threading.Event()
+        #: Not set while writers wait for the thread: it would not get their lock from one that never pauses.
+        self._let_write = threading.Event()
+        self._let_write.set()
         self._thread: threading.Thread | None = None
         self._closing = False
 
-    def committed(self, db: sqlite3.Connection) -> None:
+    def opened(self) -> None:
+        """SQLite has opened its files. The log's index must be open for as long as it is SQLite's: to close a file ends
+        all locks that the process has on it."""
+        self._index = os.open(f"{self._store.path}-shm", os.O_RDONLY)
+
+    def committed(self) -> None:
         """Called by a writer after each commit, outside the lock."""
+        if not self._let_write.is_set():
+            self._let_write.wait()
         self._count += 1
         if self._count % _LOOK_EVERY:
             return
-        size = self._log.stat().st_size
-        if size >= _LOG_BYTES:
-            with self._store._lock:
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        used = self._used()
+        if used < self._done_bytes:
             self._done_bytes = 0
-        elif size - self._done_bytes >= _CHECKPOINT_BYTES:
-            self._done_bytes = size
+        if used - self._done_bytes >= _CHECKPOINT_BYTES:
+            self._done_bytes = used
+            if used >= 2 * _LOG_BYTES:  # the disk does not keep up
+                self._let_write.clear()
             self._wanted.set()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
-                self._thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
+        try:
+            thread.start()
+            self._thread = thread
+        except RuntimeError as error:  # no memory for its stack; tried again when the log has grown
+            log.error("The thread that copies the log of the store can't be started: %s", error)
+            self._let_write.set()
+
+    def _used(self) -> int:
+        """How many bytes of pages the log has: the file says only how many it had at most."""
+        assert self._index is not None
+        # mxFrame of the header (sqlite.org/walformat.html, 2.1)
+        return int.from_bytes(os.pread(self._index, 4, 16), sys.byteorder) * _PAGE_BYTES
 
     def _work(self) -> None:
         db = self._store.read()
@@ -284,10 +320,29 @@ class _Checkpoints:
             self._wanted.clear()
             if self._closing:
                 return
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            try:
+                self._copy(db)
+            except sqlite3.Error as error:  # a full disk; what is in the log is safe there
+                log.error("The log of the store could not be copied into it: %s", error)
+            finally:
+                self._let_write.set()
+
+    def _copy(self, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        if self._used() >= _LOG_BYTES:
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)")  # so that less is left for the next
+            self._let_write.clear()
+            with self._store._lock:
+                db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def close(self) -> None:
         self._closing = True
         self._wanted.set()
         if self._thread is not None:
             self._thread.join()
+
+    def closed(self) -> None:
+        """SQLite has closed its files."""
+        if self._index is not None:
+            os.close(self._index)
+            self._index = None
