@@ -1,12 +1,13 @@
 """Workers on one PostgreSQL: how fast, how much memory, and that nothing is lost when parts of it go.
 
-    python benchmarks/cluster.py rates [--seconds 10]      SQLite; PostgreSQL with 1, 2, 3 workers
+    python benchmarks/cluster.py rates [--rounds 3] [--seconds 5]
+                                                           SQLite; PostgreSQL with 1, 2, 3 workers; medians
     python benchmarks/cluster.py proof [--sessions 300]    three workers on machines of their own (network namespaces,
                                                            which take root): one killed, one cut off, PostgreSQL
                                                            stopped, hung, and filled up
 
-Needs PostgreSQL's programs (Debian: apt-get install postgresql). All processes are on this machine, the load too, so
-with more workers than processors to spare the rates do not grow.
+Needs PostgreSQL's programs (Debian: apt-get install postgresql), the rates also wrk. All processes are on this
+machine, the load too, so with more workers than processors to spare the rates do not grow.
 
 The proof sends to all sessions over all workers all the time, and at the end demands: every text that was answered with
 201 has reached the webhook, those of one session in order (first arrivals), and by the journal of ownership no session
@@ -19,24 +20,28 @@ import argparse
 import contextlib
 import http.client
 import json
+import os
+import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from benchmarks.run import memory
 from tests.networks import Networks
 from tests.postgres import Postgres
 from tests.test_workers import CHAT, Cluster, alive, check_ownership, held_by, wait_for
 
 from waxbill.testing import Receiver, ServerProcess
 
-CONNECTIONS = 8
+CONNECTIONS = (8, 64)
 
 
 def resident_mb(pid: int) -> float:
@@ -101,12 +106,28 @@ def clients(pairs: list[tuple[ServerProcess, list[str]]]) -> Iterator[list[Clien
             client.join()
 
 
-def rate(pairs: list[tuple[ServerProcess, list[str]]], seconds: float) -> float:
-    with clients(pairs) as sending:
-        time.sleep(1)
-        before, began = sum(client.statuses[201] for client in sending), time.monotonic()
-        time.sleep(seconds)
-        return (sum(client.statuses[201] for client in sending) - before) / (time.monotonic() - began)
+def load(pairs: list[tuple[ServerProcess, list[str]]], connections: int, seconds: int) -> float:
+    """Texts a second, sent by wrk to each worker at the same time, for what sessions it has."""
+    script = str(Path(__file__).with_name("send_text.lua"))
+    running = [
+        subprocess.Popen(
+            [
+                *("wrk", "-t1", f"-c{connections // len(pairs)}", f"-d{seconds}s", "--timeout", "30s", "--latency"),
+                *("-s", script, f"{worker.url}/api/sendText", "--", *sessions),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for worker, sessions in pairs
+    ]
+    rate = 0.0
+    for each in running:
+        said = each.communicate()[0]
+        found = json.loads(said.splitlines()[-1])
+        if each.returncode or found["errors"]:
+            raise SystemExit(f"Requests failed:\n{said}")
+        rate += found["requests"] / found["seconds"]
+    return rate
 
 
 def begin(worker: ServerProcess, sessions: list[str]) -> None:
@@ -115,30 +136,55 @@ def begin(worker: ServerProcess, sessions: list[str]) -> None:
     wait_for(lambda: sum(each["status"] == "WORKING" for each in worker.get("/api/sessions").json()) >= len(sessions))
 
 
-def rates(folder: Path, seconds: float) -> None:
-    print("| store | workers | idle, MB each | sendText/s | after that, MB each |\n|---|---|---|---|---|")
-    (folder / "sqlite").mkdir()
-    environment = {"FORCE_MOCK_MODE": "true", "WAXBILL_MOCK_SCAN_SECONDS": "0"}
-    with ServerProcess(folder / "sqlite", **environment) as alone:
-        idle = resident_mb(alone.pid)
-        begin(alone, ["s0"])
-        found = rate([(alone, ["s0"])] * CONNECTIONS, seconds)
-        print(f"| SQLite | 1 | {idle:.1f} | {found:,.0f} | {resident_mb(alone.pid):.1f} |")
-    with Postgres(folder) as postgres, Receiver() as receiver:
-        for count in (1, 2, 3):
-            (folder / str(count)).mkdir()
-            cluster = Cluster(folder / str(count), postgres, receiver)
-            workers = [cluster.start(f"w{number}") for number in range(count)]
-            idle = max(resident_mb(worker.pid) for worker in workers)
-            wait_for(lambda workers=workers, count=count: all(len(alive(worker)) == count for worker in workers))
-            begin(workers[0], [f"s{number}" for number in range(4 * count)])
-            pairs = [(worker, sorted(held_by(worker))) for worker in workers]
-            pairs = [pair for pair in pairs if pair[1]]  # each asks for what is its own, as behind a router that knows
-            found = rate(pairs * (CONNECTIONS // len(pairs)), seconds)
-            used = max(resident_mb(worker.pid) for worker in workers)
-            print(f"| PostgreSQL | {count} ({len(pairs)} with sessions) | {idle:.1f} | {found:,.0f} | {used:.1f} |")
+def rates(folder: Path, rounds: int, seconds: int) -> None:
+    print(f"{os.cpu_count()} processors; {os.getloadavg()[0]:.1f} of them were busy before", flush=True)
+    kinds = ["SQLite", *(f"PostgreSQL, {count} workers" for count in (1, 2, 3)), "PostgreSQL without fsync, 1 workers"]
+    found: dict[str, list[list[float]]] = {kind: [] for kind in kinds}
+    for number in range(rounds):
+        for kind in kinds:  # in turn, so that what else the machine does falls on all of them
+            inside = folder / f"{number}-{kinds.index(kind)}"
+            inside.mkdir()
+            found[kind].append(measure(inside, kind, seconds))
+    heads = [f"sendText/s, {connections} connections" for connections in CONNECTIONS]
+    print("| | idle, MB each |", *(f"{head} |" for head in heads), "after that, MB each | PostgreSQL, MB |")
+    print("|---|" + "---:|" * (3 + len(heads)))
+    for kind in kinds:
+        middle = [statistics.median(figures) for figures in zip(*found[kind], strict=True)]
+        idle, *sent, used, database = middle
+        cells = [
+            f"{idle:.1f}",
+            *(f"{each:,.0f}" for each in sent),
+            f"{used:.1f}",
+            f"{database:.0f}" if database else "-",
+        ]
+        print(f"| {kind.replace('1 workers', '1 worker')} | " + " | ".join(cells) + " |")
+
+
+def measure(folder: Path, kind: str, seconds: int) -> list[float]:
+    """One round of a row of the table."""
+    if kind == "SQLite":
+        with ServerProcess(folder, FORCE_MOCK_MODE="true", WAXBILL_MOCK_SCAN_SECONDS="0") as alone:
+            return measure_workers([alone], lambda: 0.0, seconds)
+    with Postgres(folder, fsync="without" not in kind) as postgres, Receiver() as receiver:
+        cluster = Cluster(folder, postgres, receiver)
+        workers = [cluster.start(f"w{number}") for number in range(int(kind.split()[-2]))]
+        wait_for(lambda: all(len(alive(worker)) == len(workers) for worker in workers))
+        try:
+            return measure_workers(workers, lambda: memory(postgres.pid)["pss"], seconds)
+        finally:
             for worker in workers:
                 worker.stop()
+
+
+def measure_workers(workers: list[ServerProcess], database_mb: Callable[[], float], seconds: int) -> list[float]:
+    idle = max(resident_mb(worker.pid) for worker in workers)
+    begin(workers[0], [f"s{number}" for number in range(4 * len(workers))])
+    # Each is asked for what is its own, as behind a router that knows.
+    pairs = [(worker, sorted(held_by(worker))) for worker in workers]
+    if not all(sessions for _, sessions in pairs):
+        raise SystemExit(f"A worker got no session: {[len(sessions) for _, sessions in pairs]}")
+    rates = [load(pairs, connections, seconds) for connections in CONNECTIONS]
+    return [idle, *rates, max(resident_mb(worker.pid) for worker in workers), database_mb()]
 
 
 def proof(folder: Path, sessions: int) -> bool:
@@ -261,12 +307,13 @@ def use_up(postgres: Postgres, seconds: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("what", choices=["rates", "proof"], nargs="?", default="rates")
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--sessions", type=int, default=300)
     parsed = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if parsed.what == "rates":
-            rates(Path(folder), parsed.seconds)
+            rates(Path(folder), parsed.rounds, parsed.seconds)
         elif not proof(Path(folder), parsed.sessions):
             raise SystemExit(1)
 

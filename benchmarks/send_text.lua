@@ -1,7 +1,19 @@
--- wrk's request: a text message. At the end one line of JSON with what wrk measured.
+-- wrk's request: a text message, to each of the sessions that are given after "--" in turn, else to "default".
+-- At the end one line of JSON with what wrk measured.
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
-wrk.body = '{"session": "default", "chatId": "49301234567@c.us", "text": "hello"}'
+local body = '{"session": "%s", "chatId": "49301234567@c.us", "text": "hello"}'
+wrk.body = body:format("default")
+
+init = function(args)
+  if #args == 0 then return end
+  local requests, turn = {}, 0
+  for i, session in ipairs(args) do requests[i] = wrk.format(nil, nil, nil, body:format(session)) end
+  request = function()
+    turn = turn % #requests + 1
+    return requests[turn]
+  end
+end
 
 done = function(summary, latency)
   local errors = summary.errors

@@ -28,8 +28,9 @@ def installed() -> Path | None:
 class Postgres:
     """A server, from ``with`` to the end of the block; it can be stopped, killed and started again."""
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1") -> None:
-        self.address = address
+    def __init__(self, folder: Path, address: str = "127.0.0.1", *, fsync: bool = False) -> None:
+        """``fsync`` is for a power cut, which no test makes."""
+        self.address, self._fsync = address, fsync
         programs = installed()
         assert programs is not None
         self._programs = programs
@@ -67,7 +68,7 @@ class Postgres:
             "listen_addresses": self.address,
             "port": str(self.port),
             "unix_socket_directories": str(self.folder),
-            "fsync": "off",  # for a power cut, which no test makes
+            "fsync": "on" if self._fsync else "off",
             "max_connections": "200",
             "shared_buffers": "32MB",
         }
@@ -93,6 +94,10 @@ class Postgres:
                 time.sleep(0.05)  # until it listens
             else:
                 return
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def stop(self) -> None:
         """As an operator does it in a hurry: open connections are cut, what is committed stays."""
