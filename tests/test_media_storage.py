@@ -91,6 +91,9 @@ class Tape(MediaStorage):
     def open(self, session, name, first, length):
         return Reel(self.kept[session, name][first : first + length])
 
+    def remove(self, session, name):
+        self.kept.pop((session, name), None)
+
     def forget(self, session):
         raise StorageError("a tape forgets nothing")
 

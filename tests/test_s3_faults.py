@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import selectors
@@ -9,12 +10,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from waxbill.media.storage import Published
-from waxbill.testing import Receiver
+from waxbill.testing import Receiver, ServerProcess
 
 from .object_store import SECRET, ObjectStore
 from .test_media import PNG
@@ -27,10 +29,13 @@ LARGE = PNG + bytes(2_000_000)
 
 class Between:
     """Passes on what a server and its store say to each other; cuts a connection after so many bytes of either, or
-    every one as soon as it is made (``away``)."""
+    every one as soon as it is made (``away``). A request for a path in which ``hold`` is waits (``held``) until
+    ``let_go``."""
 
     def __init__(self, port: int) -> None:
         self.away = False
+        self.hold = b""
+        self.held, self.let_go = threading.Event(), threading.Event()
         self.cut_up_after = self.cut_down_after = _FOREVER
         self._port = port
         self._open: set[socket.socket] = set()
@@ -49,6 +54,7 @@ class Between:
 
     def __exit__(self, *_: object) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)
+        self.let_go.set()
         self.drop()
         for thread in list(self._threads):
             thread.join()
@@ -86,6 +92,9 @@ class Between:
         piece = source.recv(16384)
         key.data[1] = passed + len(piece)
         up = target.getpeername()[1] == self._port
+        if up and self.hold and self.hold in piece.partition(b"\r\n")[0]:
+            self.held.set()
+            self.let_go.wait()
         if not piece or key.data[1] > (self.cut_up_after if up else self.cut_down_after):
             return False
         target.sendall(piece)
@@ -124,6 +133,73 @@ def test_an_upload_that_is_cut_loses_no_message_and_no_event(
     assert len(server.get(f"/api/files/{message['media']['s3']['Key']}").body) == len(LARGE)
     assert server.get("/health").json()["status"] == "healthy"
     assert SECRET not in server.log
+
+
+def two_sessions(server: ServerProcess) -> str:
+    """Starts ``s`` and ``other``, and answers the chat of ``other``."""
+    working(server)
+    server.post("/api/sessions", {"name": "other"})
+    server.wait_for_status("other", "WORKING")
+    return str(server.get("/api/sessions/other").json()["me"]["id"])
+
+
+def image(server: ServerProcess, chat: str) -> Any:
+    file = {"data": base64.b64encode(PNG).decode(), "mimetype": "image/png"}
+    return server.post("/api/sendImage", {"session": "s", "chatId": chat, "file": file, "caption": "before"})
+
+
+@pytest.mark.parametrize(("what", "hold"), [
+    ("send", b"/other/"), ("status", b"/s/"), ("edit", b"/other/"), ("delete", b"/other/"),
+])  # fmt: skip
+def test_a_bucket_that_hangs_delays_only_what_needs_it(
+    serve: Serve, object_store: ObjectStore, between: Between, receiver: Receiver, what: str, hold: bytes
+) -> None:
+    hooks = {"WHATSAPP_HOOK_URL": receiver.url, "WHATSAPP_HOOK_EVENTS": "message.edited,message.revoked"}
+    server = serve(WAXBILL_S3_TIMEOUT_SECONDS="300", **hooks, **environment_of(object_store, between))
+    chat = two_sessions(server)
+    message = image(server, chat).json()["id"]
+    message = message if isinstance(message, str) else message["_serialized"]
+    act = {
+        "send": lambda: image(server, chat),
+        "status": lambda: server.post(
+            "/api/s/status/image", {"file": {"data": base64.b64encode(PNG).decode(), "mimetype": "image/png"}}
+        ),
+        "edit": lambda: server.request("PUT", f"/api/s/chats/{chat}/messages/{message}", {"text": "after"}),
+        "delete": lambda: server.request("DELETE", f"/api/s/chats/{chat}/messages/{message}"),
+    }[what]
+    between.hold = hold
+    answers: list[Any] = []
+    acting = threading.Thread(target=lambda: answers.append(act()))
+    acting.start()
+    assert between.held.wait(30)
+    assert server.post("/api/sendText", {"session": "s", "chatId": CHAT, "text": "meanwhile"}).status == 201
+    assert answers == []
+    between.let_go.set()
+    acting.join()
+    assert answers[0].status in (200, 201), answers[0].text
+
+
+def test_what_is_published_for_somebody_who_blocks_the_sender_meanwhile_is_removed(
+    serve: Serve, object_store: ObjectStore, between: Between
+) -> None:
+    environment = environment_of(object_store, between)
+    server = serve(**environment)
+    chat = two_sessions(server)
+    between.hold = b"/other/"
+    answers: list[Any] = []
+    acting = threading.Thread(target=lambda: answers.append(image(server, chat)))
+    acting.start()
+    assert between.held.wait(30)
+    sender = server.get("/api/sessions/s").json()["me"]["id"]
+    assert server.post("/api/contacts/block", {"session": "other", "contactId": sender}).status < 300
+    between.let_go.set()
+    acting.join()
+    assert answers[0].status == 201
+    with contextlib.closing(object_store.client(environment["WAHA_S3_BUCKET"])) as client:
+        listed = client.ask("GET", query={"list-type": "2"}).text
+    assert "<Key>s/" in listed
+    assert "<Key>other/" not in listed
+    assert [path for path in (server.folder / "store/sessions/other").rglob("*") if path.is_file()] == []
 
 
 def test_a_download_that_is_cut_is_not_taken_for_a_whole_one(

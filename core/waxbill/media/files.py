@@ -210,6 +210,14 @@ class Files:
             return self._failed(file, error)
         return self._link(file) if found else None
 
+    def withdraw(self, session: str, message_id: str, mimetype: str) -> None:
+        """Removes what was published for a message that there is not after all; says in the log where that fails."""
+        name = self._file(session, message_id, mimetype, None).name
+        try:
+            self.storage.remove(session, name)
+        except StorageError as error:
+            log.error("The media %s/%s is not wanted, but could not be removed: %s", session, name, error)
+
     def _keep(self, file: Published, source: Path) -> None:
         if self.storage.find(file.session, file.name) is None:
             self.storage.put(file, source)

@@ -103,6 +103,10 @@ class MediaStorage(abc.ABC):
         """
 
     @abc.abstractmethod
+    def remove(self, session: str, name: str) -> None:
+        """Removes a file that turned out not to be wanted; one that is not there is no error."""
+
+    @abc.abstractmethod
     def forget(self, session: str) -> None:
         """A session is deleted or logged out: removes its files, unless the storage keeps them for their owner."""
 
@@ -162,8 +166,8 @@ class Folder(MediaStorage):
                 self._clock.call_later(left, self._expire)
                 return
             try:
-                (self.path / session / name).unlink(missing_ok=True)
-            except OSError as error:
+                self.remove(session, name)
+            except StorageError as error:
                 log.error("The file %s/%s could not be removed: %s", session, name, error)
             with self._adding:
                 self._going.popleft()
@@ -199,6 +203,12 @@ class Folder(MediaStorage):
             return _Part((self.path / session / name).open("rb"), first, length)  # type: ignore[return-value]
         except OSError as error:
             raise StorageError(f"The file can't be read: {error.strerror or error}") from error
+
+    def remove(self, session: str, name: str) -> None:
+        try:
+            (self.path / session / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(f"The file can't be removed: {error.strerror or error}") from error
 
     def forget(self, session: str) -> None:
         remove_tree(self.path / session)

@@ -100,6 +100,15 @@ class MediaStorageContract:
             storage.put(self.file(name=name), source)
             assert self.read(storage, 0, 10, name) == b"0123456789"
 
+    def test_a_file_is_removed_and_no_other(self, storage: MediaStorage, source: Path) -> None:
+        other = _NAME.replace("false", "true")
+        for name in (_NAME, other):
+            storage.put(self.file(name=name), source)
+        storage.remove("default", _NAME)
+        assert storage.find("default", _NAME) is None
+        assert storage.find("default", other) is not None
+        storage.remove("default", _NAME)
+
     def test_a_session_is_forgotten_and_no_other(self, storage: MediaStorage, source: Path) -> None:
         for session in ("default", "default-2", "other"):
             storage.put(self.file(session), source)

@@ -136,6 +136,10 @@ class S3Storage(MediaStorage):
         with self._watched():
             return cast(BinaryIO, self._client.fetch(f"{session}/{name}", first, length))
 
+    def remove(self, session: str, name: str) -> None:
+        with self._watched():
+            self._client.ask("DELETE", f"{session}/{name}")
+
     def forget(self, session: str) -> None:
         if not self._forgets:
             return

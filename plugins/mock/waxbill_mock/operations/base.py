@@ -187,26 +187,39 @@ class Base(Account):
         message = self._message(chat, kind, body, from_me=True, source=source, content=content)
         if key and (self._dialect.uses_given_keys or source == "app"):
             message.key = ids.message_key(key, "id")
+        peer = self._peer(chat)
+        theirs: Message | None = None
         if content is not None and content.media is not None:  # published before the store is held: that may wait
             if not as_status:
                 self._check_may_write(self.host.store.read(), chat)
             self.published(message)
-        with self.host.store.write() as db:
-            if not as_status:
-                self._check_may_write(db, chat)
-            if mentions:
-                message.content = message.content or Content()
-                message.content.mentions = self._mentioned(db, chat, mentions)
-            quoted = self._quoted(reply_to)
-            message.quoted = quoted.key if quoted else None
-            if message.key == key and self.messages.get(db, message.key, 0) is not None:
-                raise Unprocessable(f"A message has the id '{message.key}' already; get one from new-message-id.")
-            self.messages.add(db, message)
-            peer = self._peer(chat)
-            if peer is not None:
-                peer.receive_of(self, message)
-            if self.host.wants("message.any"):
-                self.host.emit("message.any", self._shown(message, quoted), chat=chat)
+            theirs = peer.prepared_of(self, message) if peer else None
+        try:
+            with self.host.store.write() as db:
+                if not as_status:
+                    self._check_may_write(db, chat)
+                if mentions:
+                    message.content = message.content or Content()
+                    message.content.mentions = self._mentioned(db, chat, mentions)
+                quoted = self._quoted(reply_to)
+                message.quoted = quoted.key if quoted else None
+                known = self.messages.get(db, message.key, 0) if message.key == key else None
+                if known is not None and as_status and known.chat == STATUS and known.from_me:
+                    # The same status for the next part of its audience: WhatsApp sees one message.
+                    return known, None
+                if known is not None:
+                    raise Unprocessable(f"A message has the id '{message.key}' already; get one from new-message-id.")
+                self.messages.add(db, message)
+                if peer is not None and peer.receive_of(self, message, theirs):
+                    theirs = None
+                if self.host.wants("message.any"):
+                    self.host.emit("message.any", self._shown(message, quoted), chat=chat)
+        except BaseException:
+            self.withdraw(message)
+            raise
+        finally:
+            if peer is not None and theirs is not None:
+                peer.withdraw(theirs)
         self._sent(message)
         return self.published(message), quoted
 
@@ -296,6 +309,12 @@ class Base(Account):
                 self.host.name, name, path, file.mimetype, shown_name, chat=message.chat
             )
         return message
+
+    def withdraw(self, message: Message) -> None:
+        """Removes what was published for a message that is not kept after all. Never inside a write: it may wait."""
+        if message.media is not None and message.media.url and self._find(message.key) is None:
+            name = self._dialect.file_name(self.me, message)
+            self.host.files.withdraw(self.host.name, name, message.media.mimetype or "")
 
     def _picture_url(self, owner: str, picture: str | None) -> str | None:
         """The address of a picture of somebody; None for nobody's."""

@@ -50,8 +50,10 @@ class Editing(Base):
         now = self._now_ms()
         if now - found.at_ms > _EDIT_MS:
             raise EngineFailure("The message is older than 15 minutes and can't be edited any more.", "not-allowed")
-        if self.host.wants("message.edited"):
-            self.published(found)  # before the store is held: it may wait
+        peer, theirs = self._at_peer(found)
+        for account, message in ((self, found), (peer, theirs)):
+            if account is not None and message is not None and account.host.wants("message.edited"):
+                account.published(message)  # before the store is held: it may wait
         with self.host.store.write() as db:
             values: dict[str, Any] = {"body": text, "edited_ms": now}
             if mentions:
@@ -64,7 +66,6 @@ class Editing(Base):
                 found.source = source
                 payload = self._dialect.edited(self.me, self._shown(found), found, self.world.message_key())
                 self.host.emit("message.edited", payload, chat=found.chat)
-            peer, theirs = self._at_peer(found)
             if peer is not None and theirs is not None:
                 peer._edit(theirs, text, "app")
         return found
@@ -85,6 +86,9 @@ class Editing(Base):
 
     def _revoke(self, found: Message, source: str) -> None:
         before = self._shown(found) if self.host.wants("message.revoked") else None
+        peer, theirs = self._at_peer(found)
+        if peer is not None and theirs is not None and peer.host.wants("message.revoked"):
+            peer.published(theirs)  # before the store is held: it may wait
         now = self._now_ms()
         with self.host.store.write() as db:
             self.messages.set(db, found.id, revoked=True, body=None, content=None, reacted=False)
@@ -98,7 +102,6 @@ class Editing(Base):
                 gone.source, gone.at_ms = source, now
                 payload = self._dialect.revoked(self.me, before, self._shown(gone), gone, self.world.message_key())
                 self.host.emit("message.revoked", payload, chat=found.chat)
-            peer, theirs = self._at_peer(found)
             if peer is not None and theirs is not None:
                 peer._revoke(theirs, "app")
 

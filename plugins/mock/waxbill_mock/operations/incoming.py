@@ -9,7 +9,7 @@ import msgspec
 
 from waxbill.model import ids
 from waxbill.model.errors import Unprocessable, ValidationFailed
-from waxbill.model.media import File
+from waxbill.model.media import File, WAMedia
 
 from ..account.content import Content, Media
 from ..account.identity import person
@@ -21,6 +21,9 @@ from .presence import PresenceOperations
 from .statuses import StatusOperations
 
 if TYPE_CHECKING:
+    from waxbill.store import Database
+
+    from ..account.contacts import Contact
     from ..rules import Reply
 
 # How many steps of a session are kept.
@@ -42,14 +45,16 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
         content: Content | None = None,
         waiting: bool = False,
         key: str | None = None,
+        media: WAMedia | None = None,
     ) -> Any:
         """Somebody writes; answers the message as its events show it.
 
-        ``sender`` is who writes in a group or a status. A message that is ``waiting`` can't be read yet.
+        ``sender`` is who writes in a group or a status. A message that is ``waiting`` can't be read yet. ``media`` is
+        given where its file is published already.
         """
         chat = person(chat)
         message = self._message(chat, kind, body, from_me=False, source="app", content=content)
-        message.push_name, message.key = push_name, key or message.key
+        message.push_name, message.key, message.media = push_name, key or message.key, media
         if key and self._find(key) is not None:
             raise Unprocessable(f"A message has the id '{key}' already.")
         if ids.kind(chat) in ("group", "status"):
@@ -58,35 +63,68 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
             message.participant = person(sender)
         quoted = self._quoted(reply_to)
         message.quoted = quoted.key if quoted else None
-        self.published(message)  # before the store is held: it may wait
-        with self.host.store.write() as db:
-            writer = message.participant or chat
-            if ids.kind(writer) == "person":
-                known = self.contacts.get(db, writer)
-                if known is not None and known.blocked:
-                    raise Unprocessable(f"{writer} is blocked by this account: WhatsApp delivers nothing of them.")
-                if push_name is not None or known is None:
+        writer = message.participant or chat
+        try:
+            self._check_not_blocked(self.host.store.read(), writer)
+            self.published(message)  # before the store is held: it may wait
+            with self.host.store.write() as db:
+                known = self._check_not_blocked(db, writer)
+                if ids.kind(writer) == "person" and (push_name is not None or known is None):
                     self.contacts.set(db, writer, push_name=push_name or (known.push_name if known else None))
-            self.messages.add(db, message)
-            shown = self._shown(message, quoted)
-            if waiting:
-                self._tell("message.waiting", {**shown, "media": None, "body": ""}, chat)
-            else:
-                for event in ("message", "message.any"):
-                    self.host.emit(event, shown, chat=chat)
-                if self.host.wants("engine.event"):
-                    self.host.emit("engine.event", {"event": self._dialect.message_event, "data": shown["_data"]})
-            self._stops_typing(chat, writer)
+                self.messages.add(db, message)
+                shown = self._shown(message, quoted)
+                if waiting:
+                    self._tell("message.waiting", {**shown, "media": None, "body": ""}, chat)
+                else:
+                    for event in ("message", "message.any"):
+                        self.host.emit(event, shown, chat=chat)
+                    if self.host.wants("engine.event"):
+                        self.host.emit("engine.event", {"event": self._dialect.message_event, "data": shown["_data"]})
+                self._stops_typing(chat, writer)
+        except BaseException:
+            if media is None:
+                self.withdraw(message)
+            raise
         return shown
 
-    def receive_of(self, sender: Base, message: Message) -> None:
-        """Another account of this server has written: the same message, as this side has it."""
-        known = self.contacts.get(self.host.store.read(), sender.me.own)
+    def _check_not_blocked(self, db: Database, writer: str) -> Contact | None:
+        """What is known of who writes; raises when WhatsApp delivers nothing of them."""
+        known = self.contacts.get(db, writer) if ids.kind(writer) == "person" else None
         if known is not None and known.blocked:
-            return  # WhatsApp tells nobody
+            raise Unprocessable(f"{writer} is blocked by this account: WhatsApp delivers nothing of them.")
+        return known
+
+    def _blocks(self, sender: Base) -> bool:
+        known = self.contacts.get(self.host.store.read(), sender.me.own)
+        return known is not None and known.blocked
+
+    def prepared_of(self, sender: Base, message: Message) -> Message | None:
+        """The file of a message that another account of this server is about to send, as this account's own, and
+        published: before the store is held, since that may wait. None where nothing will be received."""
+        assert message.content is not None
+        assert message.content.media is not None
+        if self._blocks(sender):
+            return None
+        content = Content(media=self._linked(sender, message.content.media))
+        mine = self._message(sender.me.own, message.kind, None, from_me=False, source="app", content=content)
+        mine.key = message.key
+        return self.published(mine)
+
+    def withdraw(self, message: Message) -> None:
+        super().withdraw(message)
+        media = message.content and message.content.media
+        if media and not message.from_me:  # one of somebody else's has its file for itself
+            (self._media_folder / media.path).unlink(missing_ok=True)
+
+    def receive_of(self, sender: Base, message: Message, prepared: Message | None) -> bool:
+        """Another account of this server has written: the same message, as this side has it. False when WhatsApp tells
+        nobody."""
         content = message.content and msgspec.structs.replace(message.content)
-        if content is not None and content.media is not None:
-            content.media = self._linked(sender, content.media)
+        has_media = content is not None and content.media is not None
+        if self._blocks(sender) or (has_media and prepared is None):  # blocked now, or when it was sent
+            return False
+        if content is not None and prepared is not None and prepared.content is not None:
+            content.media = prepared.content.media
         self.receive(
             sender.me.own,
             message.kind,
@@ -95,7 +133,9 @@ class Incoming(StatusOperations, PresenceOperations, ChatOperations):
             reply_to=message.quoted,
             content=content,
             key=message.key,
+            media=prepared.media if prepared is not None else None,
         )
+        return True
 
     def _linked(self, sender: Base, media: Media) -> Media:
         """The file of another account's message, as this account's own."""
