@@ -60,7 +60,9 @@ class Lanes:
         self._flying: Counter[str] = Counter()
         self._hosts: dict[int, str] = {}
         self._timeout_seconds = timeout_seconds
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        #: For the workers: there may be something to take. For who closes: fewer of them are busy.
+        self._changed, self._settled = threading.Condition(lock), threading.Condition(lock)
         self._ready: deque[int] = deque()
         #: Lanes in hand, in line or waiting; the value says that more arrived meanwhile.
         self._known: dict[int, bool] = {}
@@ -110,11 +112,12 @@ class Lanes:
         while True:
             with self._changed:
                 self._idle += 1
+                self._settled.notify()
                 lane = self._changed.wait_for(lambda: self._stopping or self._take(), _IDLE_SECONDS)
                 self._idle -= 1
                 if self._stopping or not lane:
                     self._workers -= 1
-                    self._changed.notify_all()
+                    self._settled.notify()
                     return
             try:
                 delay = self._deliver_alone(lane)
@@ -251,11 +254,11 @@ class Lanes:
         """
         end = time.monotonic() + timeout_seconds
         with self._changed:
-            self._changed.wait_for(lambda: not self._ready and self._workers == self._idle, timeout_seconds)
+            self._settled.wait_for(lambda: not self._ready and self._workers == self._idle, timeout_seconds)
             self._stopping = True
             self._changed.notify_all()
             timeout_seconds = max(_LAST_SECONDS, end - time.monotonic())
-            if not self._changed.wait_for(lambda: self._workers == 0, timeout_seconds):
+            if not self._settled.wait_for(lambda: self._workers == 0, timeout_seconds):
                 log.warning("%d deliveries still run; they are repeated at the next start", self._workers)
                 return False
         return True
