@@ -479,8 +479,10 @@ class DriverContract:
     def test_relieving_memory_loses_nothing(self, tmp_path: Path, receiver: Receiver) -> None:
         """With the watch at its highest level, which asks for relief again and again, messages go on."""
         settings = {"MEMORY_THRESHOLD_MB": "1", "MEMORY_CHECK_SECONDS": "0.1", "WAHA_LOG_LEVEL": "debug"}
+        with self.started(tmp_path, receiver) as server:
+            self.begin(server, "contract")  # under pressure no new session is taken
         with self.started(tmp_path, receiver, **settings) as server:
-            self.begin(server, "contract")
+            self.working(server)
             for number in range(5):
                 self.send(server, f"under pressure {number}")
             if "get_messages" in self.operations:
