@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from waxbill import moving
 from waxbill.builtin import load_plugins
 from waxbill.settings import Settings
 from waxbill.store import open_store
@@ -61,3 +62,11 @@ def test_everything_goes_there_and_back(
 def test_a_store_that_nobody_keeps_is_said(waxbill: Run, tmp_path: Path) -> None:
     ran = waxbill("store", "copy", f"sqlite:{tmp_path}/a", "oracle://somewhere/b")
     assert (ran.returncode, "No installed plugin keeps a store at 'oracle:'" in ran.stderr) == (1, True)
+
+
+def test_large_rows_are_copied_a_few_at_a_time() -> None:
+    rows = [(n, bytes(size)) for n, size in enumerate([1024 * 1024] * 10 + [0] * 1100)]
+    batches = list(moving._batches(iter(rows)))
+    assert [row for batch in batches for row in batch] == rows
+    assert max(sum(len(data) for _, data in batch) for batch in batches) == 4 * 1024 * 1024
+    assert len(batches) == 5

@@ -336,12 +336,12 @@ class Server:
     def close(self) -> None:
         """Stops the sessions, lets running deliveries end, and closes the store. No request may run any more."""
         self.sessions.stop_all()
-        if self.workers is not None:
-            self.workers.close()
         self.hub.close()
         self.plugins.call("waxbill_shutdown", server=self)
         if self.driver is not None:
             self.driver.close()
+        if self.workers is not None:  # not before the driver has kept what the sessions need elsewhere
+            self.workers.close()
         if self.lanes.close(self.settings.core.stop_seconds):
             self.store.close()
         self.files.storage.close()

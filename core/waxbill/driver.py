@@ -147,6 +147,11 @@ class SessionHost(Protocol):
         """A private folder (0700) for this session's files, made on first use and removed at log-out."""
 
     @property
+    def lost(self) -> bool:
+        """Whether the session was taken from this process, for another worker to have: from then on nothing of it may
+        be kept in the store. ``stop`` follows."""
+
+    @property
     def files(self) -> Files:
         """Where media is taken in and published."""
 
@@ -679,7 +684,8 @@ class Driver:
         return {}
 
     def close(self) -> None:
-        """Lets go of everything; all accounts are stopped."""
+        """Lets go of everything; all accounts are stopped. Other workers get their sessions when this returns: what
+        they need is in the store by then."""
 
 
 class DriverSpec(msgspec.Struct, frozen=True, kw_only=True):

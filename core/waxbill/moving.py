@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from .store import Store, StoreError, open_store
@@ -14,7 +13,9 @@ if TYPE_CHECKING:
     from .plugins import Plugins
     from .settings import Settings
 
+# Rows that are written together, and bytes of files in them.
 _BATCH = 500
+_BATCH_BYTES = 4 * 1024 * 1024
 
 
 def add_store(commands: Any, settings: Settings, plugins: Callable[[], Plugins]) -> None:
@@ -73,5 +74,13 @@ def copy(source: Store, target: Store) -> dict[str, int]:
 
 
 def _batches(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    while batch := list(islice(rows, _BATCH)):
+    batch: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += sum(len(value) for value in row if isinstance(value, bytes))
+        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
         yield batch

@@ -62,6 +62,8 @@ class Session:
         #: Why it FAILED, in words.
         self.reason = ""
         self.account: Account | None = None
+        #: Another worker has it, or will have it.
+        self.lost = False
         #: When a client last used it, Unix ms.
         self.activity: int | None = None
         #: Which lanes of the outbox take which event.

@@ -147,7 +147,10 @@ class Sessions:
 
     def take_out(self, name: str) -> Session | None:
         """Forgets a session without changing anything in the store; see ``abandon``."""
-        return self._sessions.pop(name, None)
+        session = self._sessions.pop(name, None)
+        if session is not None:
+            session.lost = True
+        return session
 
     def abandon(self, session: Session) -> None:
         """Stops the account of a session that was taken out and says nothing of it: it may live elsewhere already."""

@@ -29,6 +29,8 @@ _SOCKETS = "security/test_websocket.py"
 _INTAKE, _OUTBOUND = "core/waxbill/intake.py", "core/waxbill/outbound.py"
 _SERVER, _CONNECTIONS = "core/waxbill/server.py", "core/waxbill/connections.py"
 _APPLICATION = "core/waxbill/api/application.py"
+_PACK, _COPIES = "plugins/browser/waxbill_browser/packing.py", "plugins/browser/waxbill_browser/copies.py"
+_PACKING = "browser/test_packing.py"
 _AMBIGUOUS = f"{_WIRE}::test_what_two_servers_could_read_differently_is_refused"
 _ABSURD = f"{_MESSAGES}::test_absurd_json_is_refused_quickly"
 
@@ -336,6 +338,38 @@ GUARDS = [
           "browser/test_ports.py::test_devtools_and_driver_listen_on_loopback_at_random_ports",
           "plugins/browser/waxbill_browser/flags.py", '    ("--disable-breakpad", ',
           '    ("--remote-debugging-port=9222", "a known port"),\n    ("--disable-breakpad", '),
+
+    # -- profiles that come back from the store
+    Guard("A profile in the database whose files lead out of its folder", "only paths that profiles send",
+          f"{_PACKING}::test_a_path_that_no_profile_would_send_is_refused", _PACK,
+          "if odd or", "if"),
+    Guard("A profile in the database that brings extensions or settings", "storage of sites is taken, nothing else",
+          f"{_PACKING}::test_a_path_that_no_profile_would_send_is_refused", _PACK,
+          "not travels(text)", "False"),
+    Guard("A profile in the database that brings a file twice, or through another", "each is made anew",
+          f"{_PACKING}::test_a_stream_that_is_no_profile_is_refused", _PACK,
+          '"xb", opener', '"wb", opener'),
+    Guard("A profile in the database that fills the disk", "counted as it is unpacked, empty files, too",
+          f"{_PACKING}::test_a_stream_that_is_no_profile_is_refused", _PACK,
+          "        if left < 0:\n            raise Damaged", "        if False:\n            raise Damaged"),
+    Guard("A profile in the database that fills memory", "no more is read of a piece than it may have",
+          "browser/test_keeping.py::test_a_piece_of_another_size_is_refused", _COPIES,
+          "or not 0 < len(found[0]) <= packing.PIECE_BYTES", "or False"),
+    Guard("Links and pipes in a profile", "files are read, nothing else",
+          f"{_PACKING}::test_links_and_devices_do_not_travel", _PACK,
+          "and stat.S_ISREG(path.lstat().st_mode)", "and True"),
+    Guard("Pieces of two copies of a profile mixed", "a checksum over all",
+          "browser/test_keeping.py::test_pieces_of_another_copy_are_noticed", _COPIES,
+          "if digest.hexdigest() != row.digest:", "if False:"),
+    Guard("Other users of the machine read a profile that was brought", "private, whatever the umask",
+          f"{_PACKING}::test_files_and_folders_are_private_whatever_the_umask", _PACK,
+          "O_NOFOLLOW, 0o600)", "O_NOFOLLOW, 0o666)"),
+    Guard("Two linked devices of one pairing", "who has lost a session keeps no profile of it",
+          "browser/test_keeping.py::test_a_copy_that_another_start_overtakes_is_not_good", _COPIES,
+          "digest = ? WHERE session = ? AND holder = ? AND run = ?", "digest = ? WHERE session = ? AND ? = ?"),
+    Guard("A log-out that leaves a pairing in the database", "its copy is removed",
+          "browser/test_keeping.py::test_a_log_out_removes_everything_and_other_folders_do_not_come_back",
+          _COPIES, "        self.clear(session)\n\n    def clear", "\n    def clear"),
 
     # -- secrets and other users
     Guard("Secrets in the log", "masked in every line", f"{_SECRETS}::test_the_log_and_the_listings_of_a_server_hide_them",

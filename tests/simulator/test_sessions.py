@@ -323,3 +323,19 @@ def test_trailing_slashes_head_and_empty_bodies_work(simulator: Any) -> None:
     answer = simulator.simulate_post("/api/sessions/s/stop", headers={"Content-Type": "application/json"})
     assert answer.status_code == 201
     assert simulator.simulate_post("/api/sessions", headers={"Content-Type": "application/json"}).status_code == 201
+
+
+def test_an_account_knows_when_it_stops_whether_the_session_is_another_workers(
+    simulator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, stopped = simulator.server.sessions, []
+
+    def watch() -> None:
+        account = sessions.get("s").account
+        monkeypatch.setattr(account, "stop", lambda: stopped.append(account.host.lost))
+
+    watch()
+    simulator.call("POST", "/api/sessions/s/restart", status=201)
+    watch()
+    sessions.abandon(sessions.take_out("s"))
+    assert stopped == [False, True]

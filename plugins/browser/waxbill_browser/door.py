@@ -1,4 +1,5 @@
-"""Where requests come in: each gets the session's page for one call, waits for it in bounds, or is sent away."""
+"""Where other threads come in: each request gets the session's page for one call, waits for it in bounds, or is sent
+away."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from waxbill import SessionHost
 from waxbill.model.errors import EngineFailure, Unavailable
 
+from .browser import Browser
 from .devtools import Gone, Refused, TimedOut
 from .link import ASLEEP, AT_WORK, OVER, Account, Link
 from .page import Page
@@ -16,12 +18,13 @@ from .settings import BrowserSettings
 
 
 class Door(Link):
-    """The link as request threads use it; ``life.py`` is built on this."""
+    """The link as other threads use it; ``life.py`` is built on this."""
 
     def __init__(self, host: SessionHost, settings: BrowserSettings, account: Account) -> None:
         super().__init__(host, settings, account)
         self._waiting = self._calls = 0
         self._used = time.monotonic()
+        self.browser: Browser | None = None
 
     def wake(self) -> None:
         """Starts the browser of a session that sleeps."""
@@ -31,6 +34,16 @@ class Door(Link):
     def current_page(self) -> Page | None:
         """The page as it is now, for what needs no answer of WhatsApp's; None when there is none."""
         return self._page
+
+    def pids(self) -> list[int]:
+        """The processes of the session's browser."""
+        browser = self.browser
+        return browser.pids() if browser is not None else []
+
+    def processes(self) -> list[tuple[int, str]]:
+        """What the session has started, with what each is."""
+        browser = self.browser
+        return browser.processes() if browser is not None else []
 
     @property
     def idle_seconds(self) -> float:

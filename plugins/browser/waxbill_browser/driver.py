@@ -16,6 +16,7 @@ from . import browser as browsers
 from . import flags, processes, wajs
 from .binaries import Binaries, find
 from .browser import Browser
+from .copies import Copies, Copy
 from .devtools import Gone, Refused, TimedOut
 from .later import Later
 from .life import Life
@@ -49,6 +50,7 @@ class BrowserAccount(Pairing, Chats, Groups, Events):
             prepare=lambda page: driver.prepare(host, page),
             account=self,
             threads=driver.threads,
+            copy=Copy(host, driver.copies),
         )
 
     def start(self) -> None:
@@ -98,6 +100,7 @@ class BrowserDriver(Driver):
         self._user_agent: str | None = None
         self.blocks_pictures = self.settings.block_pictures == "always"
         store.migrate("browser", SCHEMA)
+        self.copies = Copies(self.settings, self._core, store)
         left = processes.under(settings.core.store_dir.absolute() / "sessions", of_others=False)
         if left:
             log.warning("Ending %d process(es) that a server before this one left behind", len(left))
@@ -108,12 +111,14 @@ class BrowserDriver(Driver):
         return made
 
     def forget(self, session: str) -> None:
+        self.copies.forget(session)
         with self._store.write() as db:
             Seen(session).forget(db)
             Later(session).forget(db)
             forget_proxy(db, session)
 
     def close(self) -> None:
+        self.copies.close()
         self.threads.shutdown(wait=True)
 
     # -- how a session's browser is made

@@ -22,6 +22,7 @@ from waxbill.model.sessions import STARTING
 
 from . import processes
 from .browser import Browser, BrowserFailed
+from .copies import Copy
 from .devtools import Gone, Refused, TimedOut
 from .door import Door
 from .errands import Errands
@@ -53,15 +54,15 @@ class Life(Door):
         prepare: Callable[[Page], object],
         account: Account,
         threads: Executor,
+        copy: Copy,
     ) -> None:
         super().__init__(host, settings, account)
         self._make_browser, self._prepare = browser, prepare
-        self._threads = threads
+        self._threads, self._copy = threads, copy
         self.vitals = Vitals(host)
         self._queue: queue.Queue[tuple[str, int, Any]] = queue.Queue()
         self._finished = threading.Event()
         self._stopping = False
-        self.browser: Browser | None = None
         self._generation = 0
         self._errands = Errands(
             host.name,
@@ -113,16 +114,6 @@ class Life(Door):
         self._queue.put(("reload", self._generation, None))
         return True
 
-    def pids(self) -> list[int]:
-        """The processes of the session's browser."""
-        browser = self.browser
-        return browser.pids() if browser is not None else []
-
-    def processes(self) -> list[tuple[int, str]]:
-        """What the session has started, with what each is."""
-        browser = self.browser
-        return browser.processes() if browser is not None else []
-
     # -- the session's thread
 
     def _run(self) -> None:
@@ -150,6 +141,7 @@ class Life(Door):
                 log.exception("Session '%s': that could not be reported", self._host.name)
         finally:
             self._close()
+            self._copy.keep()
             self._enter(OVER)
             self._errands.over = True
             self._finished.set()
@@ -189,6 +181,7 @@ class Life(Door):
         self.browser = self._make_browser()
         try:
             self.vitals.check_disk()
+            self._copy.take(lambda: self._stopping)
             self.browser.start()
             if self._stopping:
                 raise _Stopped
@@ -335,6 +328,8 @@ class Life(Door):
 
     def _at_work(self, me: dict[str, Any]) -> None:
         begins = self.phase != AT_WORK
+        if begins:
+            self._copy.paired()
         super()._at_work(me)
         if begins:  # attempts count anew when it has worked for a while
             now, idle = time.monotonic(), self._settings.idle_minutes * 60
@@ -387,6 +382,7 @@ class Life(Door):
         """The session sleeps: no browser, until a request or the schedule wakes it."""
         self._enter(ASLEEP)
         self._close()
+        self._copy.keep()
         log.info("Session '%s' sleeps; a request wakes it", self._host.name)
         self._wait(self._settings.wake_minutes * 60 or 10 * 365 * 86400.0, "wake")
         log.info("Session '%s' wakes", self._host.name)

@@ -27,6 +27,15 @@ SCHEMA = [
         noted INTEGER NOT NULL, PRIMARY KEY (session, key, what, who)) WITHOUT ROWID;
     CREATE INDEX browser_later_noted ON browser_later (session, noted)
     """,
+    # Copies of profiles; see copies.py.
+    """
+    CREATE TABLE browser_profile (
+        session TEXT PRIMARY KEY, holder TEXT NOT NULL, number INTEGER NOT NULL, run TEXT NOT NULL,
+        pieces INTEGER NOT NULL, digest TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE browser_profile_piece (
+        session TEXT NOT NULL, run TEXT NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL,
+        PRIMARY KEY (session, run, n))
+    """,
 ]
 
 #: How long a message is remembered: nobody's phone delivers later than WhatsApp keeps what is on its way.

@@ -156,3 +156,30 @@ class BrowserSettings(msgspec.Struct, frozen=True):
             high=23,
         ),
     ] = -1
+    keep_profiles: Annotated[
+        Literal["auto", "on", "off"],
+        Setting(
+            "WAXBILL_BROWSER_KEEP_PROFILES",
+            meaning="Keep copies of profiles in the store, for whichever worker has the session next; auto: where "
+            "workers share the store and take sessions over.",
+        ),
+    ] = "auto"
+    profile_mb: Annotated[
+        int,
+        Setting(
+            "WAXBILL_BROWSER_PROFILE_MB",
+            meaning="Largest profile that is kept there: MB that it has on disk, without caches.",
+            low=1,
+            high=10_000,
+        ),
+    ] = 500
+    profile_seconds: Annotated[
+        float,
+        Setting(
+            "WAXBILL_BROWSER_PROFILE_SECONDS",
+            meaning="How long a server that stops may take to finish such copies, all together, once its sessions are "
+            "stopped.",
+            low=0,
+            high=600,
+        ),
+    ] = 20.0
