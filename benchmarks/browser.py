@@ -132,7 +132,12 @@ def peer(folder: Path, browser: str, count: int) -> Figures:
         }
         began = time.monotonic()
         process = subprocess.Popen(
-            ["node", "peer.js", json.dumps(told)], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ["node", "peer.js", json.dumps(told)],
+            cwd=folder,
+            env={**os.environ, "TMPDIR": profile},  # what its browser leaves behind
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert process.stdin is not None
         assert process.stdout is not None

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import shlex
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,6 +23,19 @@ from ..conftest import missing
 from .standin import StandIn
 
 PEER = "49301234567@c.us"
+
+
+@pytest.fixture(autouse=True)
+def scratch(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """TMPDIR of a test and of whatever it starts: at the end it has to be empty."""
+    tmp_path_factory.getbasetemp()  # lies where all of them do
+    with tempfile.TemporaryDirectory(prefix="waxbill-") as name:
+        monkeypatch.setenv("TMPDIR", name)
+        monkeypatch.setattr(tempfile, "tempdir", name)
+        yield Path(name)
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: not os.listdir(name), 20)  # a guard may be about to end
+        assert os.listdir(name) == []
 
 
 @pytest.fixture

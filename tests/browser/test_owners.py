@@ -70,7 +70,7 @@ def browser_on(profile: Path) -> Browser:
     return Browser(installed(), profile, flags.Look(), sandbox=flags.can_sandbox(), more="")
 
 
-def test_a_browser_of_another_server_that_lives_is_left_alone(other: Other, tmp_path: Path) -> None:
+def test_a_browser_of_another_server_that_lives_is_left_alone(other: Other, tmp_path: Path, scratch: Path) -> None:
     profile = tmp_path / "one" / "browser"
     assert set(other.pids) <= set(processes.under(tmp_path))
     assert processes.under(tmp_path, of_others=False) == []
@@ -79,17 +79,37 @@ def test_a_browser_of_another_server_that_lives_is_left_alone(other: Other, tmp_
         made.start()
     made.close()
     assert all(processes.alive(pid) for pid in other.pids)
+    assert len(os.listdir(scratch)) == 1
 
 
-def test_what_a_server_leaves_behind_is_ended_by_the_next(other: Other, tmp_path: Path) -> None:
+def test_what_a_server_leaves_behind_is_ended_by_the_next(other: Other, tmp_path: Path, scratch: Path) -> None:
     os.kill(other.guard, signal.SIGKILL)
     other.server.kill()
     other.server.wait()
     assert processes.under(tmp_path, of_others=False)
+    left = os.listdir(scratch)
     made = browser_on(tmp_path / "one" / "browser")
     made.start()
     assert not [pid for pid in other.pids if processes.alive(pid)]
+    assert len(os.listdir(scratch)) == len(left) == 1
+    assert os.listdir(scratch) != left
     made.close()
+    assert os.listdir(scratch) == []
+
+
+def test_nothing_is_removed_that_is_not_a_browsers(tmp_path: Path) -> None:
+    folder = tmp_path / "something-else"
+    folder.mkdir()
+    link = tmp_path / "waxbill-browser-0"
+    link.symlink_to(folder)
+    for noted in (str(folder), str(link), ""):
+        note = tmp_path / "one" / "browser.scratch"
+        note.parent.mkdir(exist_ok=True)
+        note.write_text(noted)
+        browser_on(tmp_path / "one" / "browser").end_stale()
+        assert not note.exists()
+    assert folder.is_dir()
+    assert link.is_symlink()
 
 
 def test_a_guard_that_is_late_spares_the_next_servers_browser(other: Other, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def pages() -> Iterator[Callable[..., Page]]:
             assert page.hosts() <= {"127.0.0.1"}
     finally:
         for page in opened:
-            page.driver.quit()
+            page.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -38,7 +40,9 @@ class Page:
         for argument in ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"):
             options.add_argument(argument)  # a microphone that beeps
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+        self._scratch = tempfile.TemporaryDirectory()  # what both leave behind
+        environment = {**os.environ, "TMPDIR": self._scratch.name}
+        self.driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver", env=environment))
         self.driver.set_script_timeout(PATIENCE_SECONDS)
         self.server = server
         self._complaints: list[str] = []
@@ -46,6 +50,10 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
         self.resize(width, height)
+
+    def close(self) -> None:
+        self.driver.quit()
+        self._scratch.cleanup()
 
     def resize(self, width: int, height: int) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}

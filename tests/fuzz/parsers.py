@@ -7,10 +7,12 @@ Hypothesis calls them in the test command, and atheris, which watches which line
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import json
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -62,7 +64,9 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 @functools.cache
 def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="waxbill-fuzz-"))
+    folder = Path(tempfile.mkdtemp(prefix="waxbill-fuzz-"))
+    atexit.register(shutil.rmtree, folder)
+    return folder
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def test_atheris_finds_nothing_in_a_moment(name: str, tmp_path: Path) -> None:
         missing(f"atheris has no wheel for this Python ({sys.version.split()[0]})")
     ran = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.parsers", name, "-runs=3000", f"-artifact_prefix={tmp_path}/"],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-3000:]
     assert "Done 3000 runs" in ran.stderr

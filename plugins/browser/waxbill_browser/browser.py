@@ -11,7 +11,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -26,6 +25,8 @@ log = logging.getLogger("waxbill.browser")
 
 _HERE = Path(__file__).parent
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "XDG_RUNTIME_DIR")
+#: How the names of folders begin that are a browser's TMPDIR; guard.sh knows it, too.
+_SCRATCH = "waxbill-browser-"
 _START_SECONDS = 40.0
 _END_SECONDS = 8.0
 
@@ -57,7 +58,6 @@ class Browser:
     ) -> None:
         self._binaries = binaries
         self._keep_chromedriver = keep_chromedriver
-        self._scratch: Path | None = None
         self.profile = profile
         self._arguments = flags.arguments(
             profile, look, headless_shell=binaries.headless_shell, sandbox=sandbox, more=more
@@ -77,13 +77,13 @@ class Browser:
         if other:
             raise BrowserFailed(f"another waxbill ({other}) has a browser on {self.profile}; stop one of the two")
         self.end_stale()
-        self._scratch = Path(tempfile.mkdtemp(prefix="waxbill-browser-"))
+        scratch = self._make_scratch()
         environment = {
             # Nothing else of the server's: its keys and passwords are no business of a browser's.
             **{name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             "HOME": str(self.profile.parent),
             # What they leave in there is removed with it; a short path, for the sockets in it.
-            "TMPDIR": str(self._scratch),
+            "TMPDIR": str(scratch),
             "WAXBILL_CHROMEDRIVER_BINARY": str(self._binaries.chromedriver),
             "WAXBILL_CHROMIUM_BINARY": str(self._binaries.chromium),
             "WAXBILL_PROFILE": str(self.profile),
@@ -108,6 +108,28 @@ class Browser:
         if not self._keep_chromedriver and self.driver_pid:
             os.kill(self.driver_pid, signal.SIGKILL)  # asked to end, it would end the browser
             self.driver_pid = 0
+
+    def _make_scratch(self) -> Path:
+        """A TMPDIR for these processes. Its name is kept beforehand: whatever ends them, the next start removes it."""
+        places = (os.environ.get("TMPDIR"), "/tmp", "/var/tmp")  # noqa: S108 - the name can't be guessed
+        place = next((place for place in places if place and os.access(place, os.W_OK | os.X_OK)), "/tmp")  # noqa: S108
+        scratch = Path(place).absolute() / f"{_SCRATCH}{os.urandom(6).hex()}"
+        self._note.write_bytes(os.fsencode(scratch))
+        scratch.mkdir(mode=0o700)
+        return scratch
+
+    @property
+    def _note(self) -> Path:
+        return self.profile.with_name(f"{self.profile.name}.scratch")
+
+    def _remove_scratch(self) -> None:
+        """What the last browser of the profile had; it is gone."""
+        if not self._note.exists() or processes.other_owner(self.profile):
+            return
+        scratch = Path(os.fsdecode(self._note.read_bytes()))
+        if scratch.name.startswith(_SCRATCH) and not scratch.is_symlink() and scratch.is_dir():
+            remove_tree(scratch)
+        self._note.unlink(missing_ok=True)
 
     def _open(self, port: int, environment: dict[str, str]) -> _Opened:
         """Has chromedriver open the browser, through Selenium in a process that ends with that."""
@@ -172,9 +194,6 @@ class Browser:
         self._guard = None
         self.end_stale()
         processes.reap()
-        if self._scratch is not None:
-            remove_tree(self._scratch)
-            self._scratch = None
 
     def end_stale(self) -> None:
         """Ends what still runs on the profile, and frees it for the next browser."""
@@ -182,6 +201,7 @@ class Browser:
         if left:
             log.warning("Ending %d left-over process(es) of %s", len(left), self.profile)
             processes.end(left)
+        self._remove_scratch()
         for name in ("SingletonLock", "SingletonCookie", "SingletonSocket", "DevToolsActivePort"):
             (self.profile / name).unlink(missing_ok=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -32,8 +33,9 @@ class Chromium:
     """One browser process with a profile; a context manager. ``profile`` is kept where it is given."""
 
     def __init__(self, binary: str, *arguments: str, profile: Path | None = None) -> None:
-        self._own = None if profile else tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        self.profile = profile or Path(self._own.name)  # type: ignore[union-attr]
+        #: Of its own: a profile where none is given, and what it leaves in TMPDIR.
+        self._own = tempfile.TemporaryDirectory()
+        self.profile = profile or Path(self._own.name)
         self._arguments = [
             binary,
             *([] if "headless-shell" in binary else ["--headless=new"]),
@@ -63,6 +65,7 @@ class Chromium:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, "TMPDIR": self._own.name},
         )
         try:
             self._connect(port_file)
@@ -106,13 +109,24 @@ class Chromium:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self._own:
-            self._own.cleanup()
+        self.kill()  # what is still about to end writes into the profile
+        self.wait_for(lambda: not self._left(), "all its processes end")
+        self._own.cleanup()
 
     def kill(self) -> None:
         """All its processes at once, as if the machine's power had failed."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # they have ended
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+    def _left(self) -> bool:
+        """Whether a process of its group still runs: proc(5)."""
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                state, _, group = file.read_text().rpartition(")")[2].split()[:3]
+                if int(group) == self.process.pid and state not in "ZX":
+                    return True
+        return False
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """A DevTools command; raises PageError with its error."""
