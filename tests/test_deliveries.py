@@ -19,8 +19,13 @@ import psutil
 import pytest
 
 from waxbill.delivery.http import proxy_for
+from waxbill.delivery.outbox import PORTION, Outbox
+from waxbill.model.sessions import WebhookConfig
+from waxbill.sqlite import SqliteStore
+from waxbill.store import Store
 from waxbill.testing import Receiver, ServerProcess
 
+from .simulating import Simulator
 from .test_webhooks import begin, bodies, send
 
 Serve = Callable[..., ServerProcess]
@@ -153,6 +158,44 @@ def test_the_journal_has_an_end(serve: Serve, receiver: Receiver) -> None:
     server.restart()
     assert len(deliveries(server, state="done")) == 2
     assert replay(server, session="s") == 2
+
+
+def counted(store: Store) -> tuple[int, int]:
+    """How many events and attempts there are."""
+    (events,) = store.read().execute("SELECT count(*) FROM event WHERE name = 'message'").fetchone()
+    (attempts,) = store.read().execute("SELECT count(*) FROM attempt").fetchone()
+    return events, attempts
+
+
+def test_the_journal_is_shortened_in_portions(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.sqlite3")
+    outbox = Outbox(store)
+    (lane,) = outbox.set_lanes("s", [WebhookConfig(url="http://127.0.0.1:1", events=["message"])])["message"]
+    with store.write() as db:
+        for number in range(3 * PORTION):
+            outbox.put(f"evt_{number}", "message", "s", b"", (lane,) if number == 10 else ())
+        logged = [(event, n) for event in range(1, PORTION + 1) for n in range(3)]
+        db.executemany("INSERT INTO attempt VALUES (NULL, ?, 1, ?, 0, 0, 500, 1.0, '')", logged)
+    after: int | None = 0
+    steps = []
+    while after is not None:
+        before = counted(store)
+        after = outbox.prune(3600, 100, after)
+        steps.append([was - now for was, now in zip(before, counted(store), strict=True)])
+    assert all(most <= PORTION for step in steps for most in step), steps
+    assert counted(store) == (101, 0)  # the last hundred, and the one that somebody waits for
+    assert store.read().execute("SELECT upto FROM pruned").fetchone() == (3 * PORTION - 100,)
+    store.close()
+
+
+def test_others_have_their_turn_while_the_journal_is_shortened(simulators: Callable[..., Simulator]) -> None:
+    server = simulators(WAXBILL_EVENTS_KEEP="0").server
+    with server.store.write():
+        for number in range(3 * PORTION):
+            server.outbox.put(f"evt_{number}", "message", "s", b"", ())
+    server.start()  # at a start, and every minute
+    assert counted(server.store)[0] == 2 * PORTION
+    wait_for(lambda: server.clock.run_due() and not counted(server.store)[0])
 
 
 def test_only_admins_see_deliveries(serve: Serve) -> None:

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import memory
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("waxbill")
 
 _PRUNE_SECONDS = 60.0
+_PORTION_SECONDS = 0.01
 
 #: The core's own areas of the API, in the order of WAHA's document.
 AREAS = [
@@ -324,14 +326,19 @@ class Server:
             self.workers.start()
         self._prune()
 
-    def _prune(self) -> None:
-        """Lets go of events that are too old or too many, now and every minute."""
+    def _prune(self, after: int = 0) -> None:
+        """Lets go of events that are too old or too many, now and every minute, with a turn for others between two
+        portions."""
         core = self.settings.core
+        more: int | None = None
         try:
-            self.outbox.prune(core.events_keep_seconds, core.events_keep)
+            more = self.outbox.prune(core.events_keep_seconds, core.events_keep, after)
         except self.store.errors as error:
             log.error("The journal of events could not be shortened: %s", error)
-        self.clock.call_later(_PRUNE_SECONDS, self._prune)
+        if more is None:
+            self.clock.call_later(_PRUNE_SECONDS, self._prune)
+        else:
+            self.clock.call_later(_PORTION_SECONDS, partial(self._prune, more))
 
     def close(self) -> None:
         """Stops the sessions, lets running deliveries end, and closes the store. No request may run any more."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import takewhile
 from typing import Any
 
 import msgspec
@@ -45,6 +46,8 @@ SCHEMA = [
 ]
 
 
+#: As many rows of a table one call of ``Outbox.prune`` removes at most: writers wait for that.
+PORTION = 500
 # What is kept of an answer in the log.
 _ANSWER_LETTERS = 500
 
@@ -175,8 +178,7 @@ class Outbox:
                 "INSERT INTO event (id, name, session, at, body) VALUES (?, ?, ?, ?, ?)",
                 (event_id, event, session, time.time_ns() // 1_000_000, body),
             ).lastrowid
-            for lane in lanes:
-                db.execute("INSERT INTO delivery (lane, event) VALUES (?, ?)", (lane, seq))
+            db.executemany("INSERT INTO delivery (lane, event) VALUES (?, ?)", [(lane, seq) for lane in lanes])
             self._store.after_commit(partial(self._tell, lanes))
 
     def _tell(self, lanes: tuple[int, ...]) -> None:
@@ -420,21 +422,37 @@ class Outbox:
 
     # -- the journal's end
 
-    def prune(self, keep_seconds: float, keep_events: int) -> int:
-        """Removes events that are too old or too many and that nobody waits for, with their log; says how many."""
+    def prune(self, keep_seconds: float, keep_events: int, after: int = 0) -> int | None:
+        """Removes events that are too old or too many and that nobody waits for, with their log: a portion of those
+        with keys above ``after``. Answers after which one to go on, so that others can write between; None at the end.
+        """
         oldest = int((time.time() - keep_seconds) * 1000)
         with self._store.write() as db:
             (last,) = db.execute("SELECT max(seq) FROM event").fetchone()
-            (upto,) = db.execute("SELECT max(seq) FROM event WHERE at < ?", (oldest,)).fetchone()
-            upto = max(upto or 0, (last or 0) - keep_events)
-            db.execute("DELETE FROM attempt WHERE event <= ?", (upto,))
-            gone = db.execute(
-                "DELETE FROM event WHERE seq <= ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = seq)", (upto,)
-            ).rowcount
+            rows = db.execute(
+                "SELECT seq, at FROM event WHERE seq > ? ORDER BY seq LIMIT ?", (after, PORTION)
+            ).fetchall()
+            gone = list(takewhile(lambda row: row[1] < oldest or row[0] <= last - keep_events, rows))
             if gone:
-                db.execute("UPDATE pruned SET upto = ? WHERE upto < ?", (upto, upto))
+                between = (after, gone[-1][0])
+                logged = db.execute(
+                    "DELETE FROM attempt WHERE id IN"
+                    " (SELECT id FROM attempt WHERE event > ? AND event <= ? ORDER BY event LIMIT ?)",
+                    (*between, PORTION),
+                ).rowcount
+                if logged == PORTION:  # there may be more of them
+                    return after
+                removed = db.execute(
+                    "DELETE FROM event WHERE seq > ? AND seq <= ?"
+                    " AND NOT EXISTS (SELECT 1 FROM delivery WHERE event = seq)",
+                    between,
+                ).rowcount
+                if removed:
+                    db.execute("UPDATE pruned SET upto = ? WHERE upto < ?", (between[1], between[1]))
+            if len(gone) == PORTION:
+                return int(gone[-1][0])
             self._forget_empty_lanes(db)
-        return int(gone)
+        return None
 
     def counts(self) -> dict[str, int]:
         """How many deliveries wait and are dead letters; how many arrived and how many attempts failed since the
