@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from waxbill.testing import ServerProcess
+from waxbill.testing.thread import ServerThread
 
 from .conftest import missing
 from .test_deliveries import QUICK, deliveries, wait_for
@@ -104,6 +105,22 @@ def test_a_stream_is_kept_about_as_long_as_the_url_says(
         send(server, str(number))
     wait_for(lambda: server_of_redis.texts("events")[-1:] == ["399"])
     assert server_of_redis.client.xlen("events") < 300
+
+
+def test_two_servers_of_one_process_keep_apart(tmp_path: Path, server_of_redis: Redis) -> None:
+    url = f"redis://127.0.0.1:{server_of_redis.port}/events"
+    mock = {"FORCE_MOCK_MODE": "true", "WAXBILL_MOCK_SCAN_SECONDS": "0"}
+    with ServerThread(tmp_path / "open", **mock) as open_to_all:
+        begin(open_to_all, to(url))
+        with ServerThread(tmp_path / "closed", WAXBILL_ALLOW_PRIVATE_ADDRESSES="false", **mock) as closed:
+            begin(closed, {**to(url), "retries": {"attempts": 0}})
+            send(closed, "refused")
+            (dead,) = wait_for(lambda: deliveries(closed, state="dead"))
+            assert "Refused" in dead["error"]
+            send(open_to_all, "while both run")
+            wait_for(lambda: server_of_redis.texts("events") == ["while both run"])
+        send(open_to_all, "after the other's end")
+        wait_for(lambda: server_of_redis.texts("events") == ["while both run", "after the other's end"])
 
 
 def test_a_url_without_a_stream_is_said(serve: Callable[..., ServerProcess]) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from waxbill.media.storage import Published
 from waxbill.testing import Receiver, ServerProcess
+from waxbill.testing.thread import ServerThread
 
 from .object_store import SECRET, ObjectStore
 from .test_media import PNG
@@ -229,6 +230,20 @@ def test_a_store_that_is_away_at_the_start_may_come_later(
     between.away = False
     media = send(server, PNG, "image/png")  # its bucket is made now
     assert server.get(f"/api/files/{media['s3']['Key']}").body == PNG
+
+
+def test_two_servers_of_one_process_speak_each_of_its_own_storage(
+    object_store: ObjectStore, between: Between, tmp_path: Path
+) -> None:
+    between.away = True
+    with (
+        ServerThread(tmp_path / "ours", FORCE_MOCK_MODE="true", **environment_of(object_store, between)) as ours,
+        ServerThread(tmp_path / "other", FORCE_MOCK_MODE="true", **object_store.environment("other")) as other,
+        ServerThread(tmp_path / "folder", FORCE_MOCK_MODE="true") as folder,
+    ):
+        assert "can't be asked" in ours.get("/health").json()["details"]["media"]["warning"]
+        assert other.get("/health").json()["details"]["media"] == {"status": "up", "storage": "S3"}
+        assert "media" not in folder.get("/health").json()["details"]
 
 
 def test_a_connection_that_was_closed_while_idle_is_no_failure(

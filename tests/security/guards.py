@@ -255,7 +255,7 @@ GUARDS = [
           "core/waxbill/delivery/http.py", "                allow_private=self._allow_private,\n                deadline", "                allow_private=True,\n                deadline"),
     Guard("SSRF: webhooks to Redis", "the same check",
           f"{_OUT}::test_webhooks_are_not_sent_where_they_must_not_go -k redis", "plugins/redis/waxbill_redis/plugin.py",
-          'pool.connection_kwargs["allow_private"] = _allow_private', 'pool.connection_kwargs["allow_private"] = True'),
+          'pool.connection_kwargs["allow_private"] = self._allow_private', 'pool.connection_kwargs["allow_private"] = True'),
     Guard("SSRF: code that goes around the guard", "only modules that are named here import the network",
           f"{_OUT}::test_nothing_else_opens_connections", "core/waxbill/qr.py",
           "from __future__ import annotations\n", "from __future__ import annotations\nimport urllib.request\n"),

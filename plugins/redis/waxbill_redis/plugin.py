@@ -15,15 +15,10 @@ if TYPE_CHECKING:
 
     from waxbill.app import Server
 
-_lock = threading.Lock()
-_clients: dict[str, redis.Redis] = {}
-_allow_private = True
-
 
 @hookimpl
 def waxbill_startup(server: Server) -> None:
-    global _allow_private
-    _allow_private = server.settings.core.allow_private_addresses
+    server.plugins.register("redis-streams", Streams(allow_private=server.settings.core.allow_private_addresses))
 
 
 def _parts(url: SplitResult) -> tuple[str, str, int | None]:
@@ -36,49 +31,55 @@ def _parts(url: SplitResult) -> tuple[str, str, int | None]:
     return server, stream, int(most) if most.isdigit() else None
 
 
-def _client(server: str, timeout_seconds: float) -> redis.Redis:
-    """The client of a server: it has a pool of connections, to checked addresses, and is shared by all threads."""
-    import redis  # 9 MB: only where a webhook goes to Redis
+class Streams:
+    """The deliveries of one server."""
 
-    from .connection import Checked, CheckedTls
+    def __init__(self, *, allow_private: bool) -> None:
+        self._allow_private = allow_private
+        self._lock = threading.Lock()
+        self._clients: dict[str, redis.Redis] = {}
 
-    with _lock:
-        if server not in _clients:
-            options: dict[str, Any] = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
-            pool: Any = redis.ConnectionPool.from_url(server, **options)
-            pool.connection_class = CheckedTls if server.startswith("rediss:") else Checked
-            pool.connection_kwargs["allow_private"] = _allow_private
-            _clients[server] = redis.Redis(connection_pool=pool)
-        return _clients[server]
+    def _client(self, server: str, timeout_seconds: float) -> redis.Redis:
+        """The client of a server: it has a pool of connections, to checked addresses, and is shared by all threads."""
+        import redis  # 9 MB: only where a webhook goes to Redis
 
+        from .connection import Checked, CheckedTls
 
-@hookimpl
-def waxbill_deliver(delivery: Delivery, request: WebhookRequest) -> Outcome | None:
-    url = urlsplit(request.url)
-    if url.scheme not in ("redis", "rediss"):
-        return None
-    import redis
+        with self._lock:
+            if server not in self._clients:
+                options: dict[str, Any] = {"socket_timeout": timeout_seconds, "socket_connect_timeout": timeout_seconds}
+                pool: Any = redis.ConnectionPool.from_url(server, **options)
+                pool.connection_class = CheckedTls if server.startswith("rediss:") else Checked
+                pool.connection_kwargs["allow_private"] = self._allow_private
+                self._clients[server] = redis.Redis(connection_pool=pool)
+            return self._clients[server]
 
-    from waxbill.outbound import Refused
+    @hookimpl
+    def waxbill_deliver(self, delivery: Delivery, request: WebhookRequest) -> Outcome | None:
+        url = urlsplit(request.url)
+        if url.scheme not in ("redis", "rediss"):
+            return None
+        import redis
 
-    begun = time.monotonic()
-    entry: dict[Any, Any] = {
-        "id": delivery.event_id,
-        "event": delivery.event,
-        "session": delivery.session,
-        "body": request.body,
-    }
-    try:
-        server, stream, most = _parts(url)
-        _client(server, request.timeout_seconds).xadd(stream, entry, maxlen=most, approximate=True)
-    except (ValueError, redis.RedisError, OSError, Refused) as error:
-        return Outcome(False, 0, f"{type(error).__name__}: {error}", time.monotonic() - begun)
-    return Outcome(True, 200, seconds=time.monotonic() - begun)
+        from waxbill.outbound import Refused
 
+        begun = time.monotonic()
+        entry: dict[Any, Any] = {
+            "id": delivery.event_id,
+            "event": delivery.event,
+            "session": delivery.session,
+            "body": request.body,
+        }
+        try:
+            server, stream, most = _parts(url)
+            self._client(server, request.timeout_seconds).xadd(stream, entry, maxlen=most, approximate=True)
+        except (ValueError, redis.RedisError, OSError, Refused) as error:
+            return Outcome(False, 0, f"{type(error).__name__}: {error}", time.monotonic() - begun)
+        return Outcome(True, 200, seconds=time.monotonic() - begun)
 
-@hookimpl
-def waxbill_shutdown() -> None:
-    with _lock:
-        for client in _clients.values():
-            client.close()
-        _clients.clear()
+    @hookimpl
+    def waxbill_shutdown(self) -> None:
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()

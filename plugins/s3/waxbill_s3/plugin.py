@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _WEEK_SECONDS = 7 * 24 * 3600
 
-#: The storage of the server of this process; None where it is another one.
-_serving: Any = None
-
 
 class S3Settings(msgspec.Struct, frozen=True):
     """The settings of this plugin; WAHA's, and three more."""
@@ -104,17 +101,21 @@ def waxbill_routes(server: Server) -> Any:
 
 @hookimpl
 def waxbill_startup(server: Server) -> None:
-    global _serving
-    _serving = server.files.storage if server.settings.core.media_storage.upper() == "S3" else None
+    if server.settings.core.media_storage.upper() == "S3":
+        server.plugins.register("s3-health", Health(server.files.storage))
 
 
-@hookimpl
-def waxbill_health() -> dict[str, Any] | None:
-    """A bucket that can't be had is a warning: messages go on without their media."""
-    if _serving is None:
-        return None
-    trouble = _serving.trouble
-    return {"media": {"status": "up", "storage": "S3", **({"warning": trouble} if trouble else {})}}
+class Health:
+    """How the bucket of one server is."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+
+    @hookimpl
+    def waxbill_health(self) -> dict[str, Any]:
+        """A bucket that can't be had is a warning: messages go on without their media."""
+        trouble = self._storage.trouble
+        return {"media": {"status": "up", "storage": "S3", **({"warning": trouble} if trouble else {})}}
 
 
 @hookimpl
