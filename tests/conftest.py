@@ -25,7 +25,7 @@ ON_POSTGRES = "NOWEB on PostgreSQL"
 #: The distributions and their folders.
 PROJECTS = {
     "waxbill": ROOT,
-    **{f"waxbill-{name}": ROOT / "plugins" / name for name in ("mock", "browser", "monitor", "redis", "postgres")},
+    **{f"waxbill-{path.parent.name}": path.parent for path in sorted((ROOT / "plugins").glob("*/pyproject.toml"))},
 }
 
 

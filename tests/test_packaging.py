@@ -22,9 +22,6 @@ def read(project: Path) -> dict[str, object]:
     return dict(tomllib.loads((project / "pyproject.toml").read_text())["project"])
 
 
-_PLUGINS = ("mock", "browser", "monitor", "redis", "postgres", "s3")
-
-
 def test_all_distributions_have_one_version_and_pin_each_other() -> None:
     core = read(ROOT)
     assert {read(project)["version"] for project in PROJECTS.values()} == {core["version"]} == {__version__}
@@ -34,10 +31,7 @@ def test_all_distributions_have_one_version_and_pin_each_other() -> None:
             assert f"waxbill=={__version__}" in read(project)["dependencies"]  # type: ignore[operator]
     extras = core["optional-dependencies"]
     assert extras == {
-        **{
-            name: [f"waxbill-{name}=={__version__}"]
-            for name in ("mock", "browser", "monitor", "redis", "postgres", "s3")
-        },
+        **{name.removeprefix("waxbill-"): [f"{name}=={__version__}"] for name in PROJECTS if name != "waxbill"},
         "all": ["waxbill[mock,browser,monitor,redis,postgres,s3]"],
     }
 
