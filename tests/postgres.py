@@ -25,6 +25,16 @@ def installed() -> Path | None:
     return Path(program).resolve().parent if program else None
 
 
+def _stop(pid: int) -> None:
+    """Returns when the process runs no more; one that has ended meanwhile does not either."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TZ":
+            time.sleep(0.001)
+    except (ProcessLookupError, FileNotFoundError):
+        return
+
+
 class Postgres:
     """A server, from ``with`` to the end of the block; it can be stopped, killed and started again."""
 
@@ -111,10 +121,14 @@ class Postgres:
     @contextlib.contextmanager
     def frozen(self, *pids: int) -> Iterator[None]:
         """Stops all its processes, or some, as a machine that hangs does: connections stay open, nothing answers."""
-        frozen = pids or (self._process.pid, *self._children())
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
+        frozen = list(pids)
         try:
+            if not pids:  # the one that makes the others comes first: what it makes meanwhile would go on
+                frozen.append(self.pid)
+                _stop(self.pid)
+                frozen += self._children()
+            for pid in frozen:
+                _stop(pid)
             yield
         finally:
             for pid in frozen:
