@@ -20,6 +20,31 @@ from .standin import StandIn
 pytestmark = pytest.mark.browser
 
 
+#: One piece in everything that a page can keep: IndexedDB (as a file of its own), the origin's file system, a cache.
+_WRITE = """(async () => {
+  localStorage.setItem('written', 'on the first');
+  const open = indexedDB.open('written', 1);
+  open.onupgradeneeded = () => open.result.createObjectStore('pieces');
+  await new Promise((done) => { open.onsuccess = done; });
+  const put = open.result.transaction('pieces', 'readwrite').objectStore('pieces').put(new Blob(['x'.repeat(1e5)]), 1);
+  await new Promise((done) => { put.transaction.oncomplete = done; });
+  const file = await (await navigator.storage.getDirectory()).getFileHandle('written', { create: true });
+  const writer = await file.createWritable();
+  await writer.write('in a file');
+  await writer.close();
+  await (await caches.open('written')).put('/written', new Response('x'));
+})()"""
+_READ = """(async () => {
+  const open = indexedDB.open('written', 1);
+  await new Promise((done) => { open.onsuccess = done; });
+  const get = open.result.transaction('pieces').objectStore('pieces').get(1);
+  await new Promise((done) => { get.onsuccess = done; });
+  const file = await (await navigator.storage.getDirectory()).getFileHandle('written');
+  const text = await (await file.getFile()).text();
+  return [localStorage.getItem('written'), (await get.result.text()).length, text, await caches.has('written')];
+})()"""
+
+
 class Workers:
     """Servers with folders of their own on one database, which drive the stand-in; they start and end one by one."""
 
@@ -80,12 +105,14 @@ def working(worker: ServerProcess) -> None:
 
 def test_a_session_that_is_handed_over_needs_no_qr_code(workers: Workers) -> None:
     first = workers.paired("first")
-    in_page(first, "localStorage.setItem('written', 'on the first')")
+    in_page(first, _WRITE)
+    assert in_page(first, _READ) == ["on the first", 100_000, "in a file", True]
     second = workers.start("second")
     first.stop()
     working(second)
     assert workers.codes() == 1
     assert "its profile comes from the store" in second.log
+    assert in_page(second, _READ) == ["on the first", 100_000, "in a file", False]
     assert send(second, "from another machine")["body"] == "from another machine"
     assert workers.kept() == []  # what runs is not what was kept
 
