@@ -25,7 +25,14 @@ _ERRORS: dict[str, tuple[str, tuple[str, ...]]] = {
     "404": ("There is no such session or thing", ("ErrorBody", "MissingFile")),
     "422": ("The session's status or the request's content does not allow it", ("ErrorBody", "WrongStatus")),
     "426": ("This is no WebSocket handshake", ("ErrorBody",)),
+    "429": ("Too many requests with this key, or messages of this session; Retry-After says when", ("ErrorBody",)),
+    "500": ("WhatsApp itself refused; exception has its word for it", ("EngineFault",)),
     "501": ("The engine does not have it", ("ErrorBody",)),
+    "503": (
+        "Memory or the store does not allow it now; nothing was changed. Retry-After says when",
+        ("ErrorBody",),
+    ),
+    "507": ("There is no room for the file", ("ErrorBody",)),
 }
 # Where what an operation made is used next: the field of the path, and the member of its answer that has it.
 _MADE = {"create_session": ("session", "name"), "create_key": ("id", "id"), "create_app": ("id", "id")}
@@ -61,7 +68,32 @@ class MissingFile(msgspec.Struct):
     error: dict[str, Any]
 
 
-_FAULTS: list[Any] = [ErrorBody, PresenceFault, WrongStatus, MissingFile]
+class EngineException(msgspec.Struct):
+    """What WhatsApp said: its word, and a text."""
+
+    name: str
+    message: str
+
+
+class FailedRequest(msgspec.Struct):
+    """The request that failed."""
+
+    path: str
+    method: str
+    query: dict[str, Any]
+
+
+class EngineFault(msgspec.Struct):
+    """A refusal of WhatsApp's, as WAHA answers it."""
+
+    statusCode: int
+    timestamp: str
+    exception: EngineException
+    request: FailedRequest
+    version: WAHAEnvironment
+
+
+_FAULTS: list[Any] = [ErrorBody, PresenceFault, WrongStatus, MissingFile, EngineFault]
 
 
 def document(areas: list[Area], payloads: dict[str, Any], url: str) -> dict[str, Any]:
@@ -87,6 +119,13 @@ def document(areas: list[Area], payloads: dict[str, Any], url: str) -> dict[str,
         "webhooks": {event: _webhook(event, schemas[id(kind)]) for event, kind in payloads.items()},
         "components": {
             "schemas": components,
+            "responses": {
+                f"Error{status}": {
+                    "description": text,
+                    "content": {"application/json": {"schema": _any_of(names)}},
+                }
+                for status, (text, names) in _ERRORS.items()
+            },
             "securitySchemes": {"api_key": {"type": "apiKey", "in": "header", "name": "X-Api-Key"}},
         },
         "security": [{"api_key": []}],
@@ -139,11 +178,8 @@ def _operation(operation: Operation, schemas: dict[int, Any]) -> dict[str, Any]:
         "responses": {
             str(operation.status): {"description": "Done", **_content(operation, schemas)},
             **{
-                status: {
-                    "description": text,
-                    "content": {"application/json": {"schema": _any_of(names)}},
-                }
-                for status, (text, names) in _ERRORS.items()
+                status: {"$ref": f"#/components/responses/Error{status}"}
+                for status in _ERRORS
                 if _can_fail(operation, status)
             },
         },
@@ -182,7 +218,7 @@ def _links(made: Operation, operations: list[Operation]) -> dict[str, Any]:
 
 
 def _can_fail(operation: Operation, status: str) -> bool:
-    if status in ("401", "403"):
+    if status in ("401", "403", "429", "503"):
         return operation.scope != "open"
     if status == "426":
         return operation.in_loop
