@@ -278,7 +278,8 @@ class CoreSettings(msgspec.Struct, frozen=True):
         str,
         Setting(
             "WAHA_MEDIA_STORAGE",
-            meaning="Where published media is kept: LOCAL (a folder), S3 (with waxbill[s3]), or what a plugin brings.",
+            meaning="Where published media is kept: LOCAL (a folder), S3 (with waxbill[s3]), POSTGRESQL (with"
+            " waxbill[postgres]), or what a plugin brings.",
         ),
     ] = "LOCAL"
     files_folder: Annotated[

@@ -262,6 +262,6 @@ def open_storage(settings: Settings, plugins: Plugins, clock: Clock) -> MediaSto
     if opener is None:
         raise SettingError(
             f"WAHA_MEDIA_STORAGE is {core.media_storage[:80]!r}, but no installed plugin keeps media there. "
-            "LOCAL is a folder of this machine; for S3, install waxbill[s3]."
+            "LOCAL is a folder of this machine; for S3, install waxbill[s3], for POSTGRESQL waxbill[postgres]."
         )
     return opener()

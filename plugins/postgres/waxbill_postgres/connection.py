@@ -6,6 +6,7 @@ They also ask without psycopg's cursors, which take two thirds of what a short s
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import psycopg
 from psycopg import abc, errors, generators
 from psycopg.abc import PQGen
 from psycopg.adapt import Transformer
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import ExecStatus
 
 from .sql import places
@@ -25,6 +27,20 @@ FREE_AFTER = (
 )
 
 _Answer = TypeVar("_Answer")
+
+
+def options(url: str, wait_seconds: float) -> dict[str, Any]:
+    """How to connect: a server that has gone without a word is noticed."""
+    return {
+        "connect_timeout": max(2, round(wait_seconds)),
+        "keepalives_idle": 2,
+        "keepalives_interval": 1,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 3000,
+        **conninfo_to_dict(url),
+        "client_encoding": "utf8",
+        "application_name": f"waxbill {uuid.uuid4().hex[:12]}",
+    }
 
 
 class Answer:

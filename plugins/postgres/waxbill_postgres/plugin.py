@@ -1,15 +1,21 @@
-"""What this plugin gives to waxbill: the store of ``postgresql:`` URLs. Nothing is imported until one is opened."""
+"""What this plugin gives to waxbill: the store of ``postgresql:`` URLs, and media in such a database. Nothing is
+imported until one is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from waxbill import hookimpl
-from waxbill.settings import Setting, Settings
+from waxbill.settings import Secret, Setting, SettingError, Settings
 from waxbill.store import Store
+
+if TYPE_CHECKING:
+    from waxbill.media.storage import MediaStorage
+
+_SCHEMES = ("postgresql:", "postgres:")
 
 
 class PostgresSettings(msgspec.Struct, frozen=True):
@@ -33,6 +39,13 @@ class PostgresSettings(msgspec.Struct, frozen=True):
             high=300,
         ),
     ] = 5.0
+    media_url: Annotated[
+        Secret,
+        Setting(
+            "WAHA_MEDIA_POSTGRESQL_URL",
+            meaning="Where media is kept with WAHA_MEDIA_STORAGE=POSTGRESQL; empty: in the database of WAXBILL_STORE.",
+        ),
+    ] = Secret("")
 
 
 @hookimpl
@@ -42,7 +55,7 @@ def waxbill_settings() -> type[msgspec.Struct]:
 
 @hookimpl
 def waxbill_store(url: str, settings: Settings) -> Callable[[], Store] | None:
-    if not url.startswith(("postgresql:", "postgres:")):
+    if not url.startswith(_SCHEMES):
         return None
 
     def open_it() -> Store:
@@ -50,5 +63,26 @@ def waxbill_store(url: str, settings: Settings) -> Callable[[], Store] | None:
 
         own = settings.part(PostgresSettings)
         return PostgresStore(url, pool=own.pool, wait_seconds=own.wait_seconds)
+
+    return open_it
+
+
+@hookimpl
+def waxbill_media_storage(kind: str, settings: Settings) -> Callable[[], MediaStorage] | None:
+    if kind != "POSTGRESQL":
+        return None
+
+    def open_it() -> MediaStorage:
+        own = settings.part(PostgresSettings)
+        url = own.media_url or settings.core.store
+        if not url.startswith(_SCHEMES):
+            raise SettingError(
+                "WAHA_MEDIA_STORAGE is POSTGRESQL, but WAHA_MEDIA_POSTGRESQL_URL is not set. Set it to "
+                "postgresql://user:password@host/database, or WAHA_MEDIA_STORAGE=LOCAL."
+            )
+        from .media import PostgresMedia
+
+        lifetime = settings.core.files_lifetime_seconds
+        return PostgresMedia(url, pool=own.pool, wait_seconds=own.wait_seconds, lifetime_seconds=lifetime)
 
     return open_it

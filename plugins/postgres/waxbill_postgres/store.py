@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,12 +11,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.adapt import Dumper
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from waxbill.store import Database, StoreError
 
-from .connection import FREE_AFTER, Connection
+from .connection import FREE_AFTER, Connection, options
 from .keeper import Keeper
 from .sql import definition, key_of
 from .transactions import Transactions
@@ -48,17 +46,7 @@ class PostgresStore(Transactions):
         self._keys: dict[str, str] = {}
         self._pending: dict[str, deque[tuple[int, int]]] = {}
         self._settled: dict[str, int] = {}
-        self._options: dict[str, Any] = {
-            "connect_timeout": max(2, round(wait_seconds)),
-            # A server that has gone without a word is noticed.
-            "keepalives_idle": 2,
-            "keepalives_interval": 1,
-            "keepalives_count": 2,
-            "tcp_user_timeout": 3000,
-            **conninfo_to_dict(url),
-            "client_encoding": "utf8",
-            "application_name": f"waxbill {uuid.uuid4().hex[:12]}",
-        }
+        self._options = options(url, wait_seconds)
         self.name = self._check()
         self._pool = ConnectionPool[Connection](
             "",
@@ -200,7 +188,8 @@ class PostgresStore(Transactions):
         rows = self.read().execute(
             "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
             " WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace AND a.attnum > 0"
-            " AND NOT a.attisdropped AND c.relname NOT IN ('part', 'part_script') ORDER BY c.oid, a.attnum"
+            " AND NOT a.attisdropped AND c.relname NOT IN ('part', 'part_script', 'published_file', 'published_piece')"
+            " ORDER BY c.oid, a.attnum"
         )
         found: dict[str, list[str]] = {}
         for table, column in rows:
