@@ -14,7 +14,7 @@ from waxbill_browser import binaries
 
 from ..conftest import missing
 from ..postgres import Postgres
-from .conftest import environment, eventually, in_page, pair, send
+from .conftest import environment, eventually, in_page, pair, running, send
 from .standin import StandIn
 
 pytestmark = pytest.mark.browser
@@ -173,6 +173,17 @@ def test_a_profile_that_is_too_large_stays_where_it_is(workers: Workers) -> None
     assert "it has more than 1 MB (WAXBILL_BROWSER_PROFILE_MB)" in first.log
     assert (workers.pieces(), workers.kept()) == (0, [])
     working(workers.start("first"))
+
+
+@pytest.mark.long
+def test_a_worker_that_has_to_let_go_of_its_session_keeps_no_copy(workers: Workers, postgres: Postgres) -> None:
+    first = workers.paired("first")
+    with postgres.frozen():
+        assert first.wait_for_log(lambda line: "this worker stops its sessions" in line, 60)
+        eventually(lambda: not running(first))
+    eventually(lambda: first.log.count("Session 'one' is WORKING") == 2)
+    assert "kept in the store" not in first.log
+    assert (workers.codes(), workers.kept()) == (1, [])
 
 
 @pytest.mark.parametrize(
