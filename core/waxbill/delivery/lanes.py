@@ -19,6 +19,9 @@ log = logging.getLogger("waxbill.delivery")
 # Deliveries that one worker takes at once: they are marked done together, and a crash repeats at most these.
 _BATCH = 64
 BY_HAND, FAILING = "hand", "failing"
+# A worker whose lane has no more stays with it this long before it marks what it delivered as done: a commit for each
+# event would cost as much as its delivery, and makes all other threads read again what they know of the store.
+_STAYS_SECONDS = 0.005
 # A worker is given this long to end with the delivery that it has in hand.
 _LAST_SECONDS = 2.0
 # Before a lane that another process delivers is looked at again.
@@ -60,15 +63,19 @@ class Lanes:
         self._flying: Counter[str] = Counter()
         self._hosts: dict[int, str] = {}
         self._timeout_seconds = timeout_seconds
-        lock = threading.RLock()
+        self._lock = threading.RLock()
         #: For the workers: there may be something to take. For who closes: fewer of them are busy.
-        self._changed, self._settled = threading.Condition(lock), threading.Condition(lock)
+        self._changed, self._settled = threading.Condition(self._lock), threading.Condition(self._lock)
+        #: For a worker that stays with a lane, by lane.
+        self._staying: dict[int, threading.Condition] = {}
         self._ready: deque[int] = deque()
         #: Lanes in hand, in line or waiting; the value says that more arrived meanwhile.
         self._known: dict[int, bool] = {}
         self._workers = 0
         self._idle = 0
         self._stopping = False
+        #: Nobody stays any more.
+        self._closing = False
         outbox.wake = self.wake
 
     def start(self) -> None:
@@ -88,6 +95,8 @@ class Lanes:
             for lane in lanes:
                 if lane in self._known:
                     self._known[lane] = True
+                    if lane in self._staying:
+                        self._staying[lane].notify()
                 else:
                     self._known[lane] = False
                     self._line_up(lane)
@@ -95,6 +104,8 @@ class Lanes:
     def _line_up(self, lane: int) -> None:
         """Puts a lane at the end of the line. The lock is held."""
         self._ready.append(lane)
+        for staying in self._staying.values():
+            staying.notify()
         if self._idle:
             self._changed.notify()
         elif self._workers < self._most and not self._stopping:
@@ -180,48 +191,67 @@ class Lanes:
         if paused and (wait := probe_at - time.time()) > 0:
             return wait
         batch = self._outbox.head(lane, 1 if paused else _BATCH)
+        again = len(batch) == _BATCH
         done: list[Attempt] = []
         try:
-            for delivery in batch:
-                if self._stopping:
-                    return None
-                wait = delivery.due - time.time()
-                if wait > 0:
-                    return wait
-                outcome = self._attempt(delivery)
-                attempt = Attempt(delivery, delivery.failed + 1, time.time_ns() // 1_000_000, outcome)
-                if outcome.ok:
-                    done.append(attempt)
+            while batch:
+                for delivery in batch:
+                    if self._stopping:
+                        return None
+                    wait = delivery.due - time.time()
+                    if wait > 0:
+                        return wait
+                    outcome = self._attempt(delivery)
+                    attempt = Attempt(delivery, delivery.failed + 1, time.time_ns() // 1_000_000, outcome)
+                    if outcome.ok:
+                        done.append(attempt)
+                        if paused:
+                            log.warning("The webhook %s answers again and is resumed", delivery.webhook.url)
+                            self._outbox.done([done.pop()])
+                            self._outbox.resume(lane)
+                            return 0
+                        continue
                     if paused:
-                        log.warning("The webhook %s answers again and is resumed", delivery.webhook.url)
-                        self._outbox.done([done.pop()])
-                        self._outbox.resume(lane)
-                        return 0
-                    continue
-                if paused:
-                    return self._probe_later(lane, delivery, outcome.error)
-                delay = retry.delay_seconds(delivery.webhook.retries, delivery.failed + 1)
-                strikes = self._outbox.failed(attempt, delay)
-                log.log(
-                    logging.ERROR if delay is None else logging.WARNING,
-                    "Delivery of %s %s of session '%s' to %s failed (attempt %d): %s; %s",
-                    delivery.event,
-                    delivery.event_id,
-                    delivery.session,
-                    delivery.webhook.url,
-                    delivery.failed + 1,
-                    outcome.error,
-                    "no attempt left, it is a dead letter now" if delay is None else f"again in {delay:.1f} s",
-                )
-                if delay is not None:
-                    return max(delay, 0.001)
-                if self._strikes and strikes >= self._strikes:
-                    return self._probe_later(lane, delivery, outcome.error)
+                        return self._probe_later(lane, delivery, outcome.error)
+                    delay = retry.delay_seconds(delivery.webhook.retries, delivery.failed + 1)
+                    strikes = self._outbox.failed(attempt, delay)
+                    log.log(
+                        logging.ERROR if delay is None else logging.WARNING,
+                        "Delivery of %s %s of session '%s' to %s failed (attempt %d): %s; %s",
+                        delivery.event,
+                        delivery.event_id,
+                        delivery.session,
+                        delivery.webhook.url,
+                        delivery.failed + 1,
+                        outcome.error,
+                        "no attempt left, it is a dead letter now" if delay is None else f"again in {delay:.1f} s",
+                    )
+                    if delay is not None:
+                        return max(delay, 0.001)
+                    if self._strikes and strikes >= self._strikes:
+                        return self._probe_later(lane, delivery, outcome.error)
+                if len(done) >= _BATCH or not self._stay(lane):
+                    break
+                again = True  # with what came before the last of these, if it was put in again
+                if self._outbox.pause_of(lane)[0]:
+                    break
+                batch = self._outbox.head(lane, _BATCH - len(done), after=batch[-1].seq)
         finally:
             self._outbox.done(done)
             if done:
                 self._probes.pop(lane, None)
-        return 0 if len(batch) == _BATCH else None
+        return 0 if again else None
+
+    def _stay(self, lane: int) -> bool:
+        """Waits a moment for more to come to a lane in hand; False when none comes or another lane is in line."""
+        with self._changed:
+            self._staying[lane] = threading.Condition(self._lock)
+            self._staying[lane].wait_for(lambda: self._known[lane] or self._ready or self._closing, _STAYS_SECONDS)
+            del self._staying[lane]
+            if self._ready or self._closing or not self._known[lane]:
+                return False
+            self._known[lane] = False
+            return True
 
     def _probe_later(self, lane: int, delivery: Delivery, error: str) -> float:
         """Pauses a lane whose receiver keeps failing; answers seconds until it is probed."""
@@ -254,6 +284,9 @@ class Lanes:
         """
         end = time.monotonic() + timeout_seconds
         with self._changed:
+            self._closing = True
+            for staying in self._staying.values():
+                staying.notify()
             self._settled.wait_for(lambda: not self._ready and self._workers == self._idle, timeout_seconds)
             self._stopping = True
             self._changed.notify_all()

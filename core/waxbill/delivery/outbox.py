@@ -210,13 +210,13 @@ class Outbox:
         row = self._store.read().execute("SELECT url FROM lane WHERE id = ?", (lane,)).fetchone()
         return row[0] if row else ""
 
-    def head(self, lane: int, limit: int) -> list[Delivery]:
-        """The next deliveries of a lane, in order."""
+    def head(self, lane: int, limit: int, after: int = 0) -> list[Delivery]:
+        """The next deliveries of a lane, in order: its first ones, or those of later events than ``after``."""
         rows = self._store.read().execute(
             "SELECT e.seq, e.id, e.name, e.body, d.failed, d.due, e.session, l.webhook FROM delivery d"
             " JOIN event e ON e.seq = d.event JOIN lane l ON l.id = d.lane"
-            " WHERE d.lane = ? AND d.dead = 0 ORDER BY d.event LIMIT ?",
-            (lane, limit),
+            " WHERE d.lane = ? AND d.dead = 0 AND d.event > ? ORDER BY d.event LIMIT ?",
+            (lane, after, limit),
         )
         found: list[Delivery] = []
         for seq, event_id, event, body, failed, due, session, config in rows:
@@ -231,8 +231,8 @@ class Outbox:
             return
         with self._store.write() as db:
             db.executemany(
-                "DELETE FROM delivery WHERE lane = ? AND dead = 0 AND event = ?",
-                [(attempt.delivery.lane, attempt.delivery.seq) for attempt in attempts],
+                "DELETE FROM delivery WHERE lane = ? AND dead = 0 AND event = ? AND due = ?",  # not what was replayed
+                [(attempt.delivery.lane, attempt.delivery.seq, attempt.delivery.due) for attempt in attempts],
             )
             self._log(db, attempts)
             db.execute("UPDATE lane SET strikes = 0 WHERE id = ? AND strikes > 0", (attempts[0].delivery.lane,))
@@ -393,7 +393,12 @@ class Outbox:
                 events = db.execute(f"SELECT e.seq, e.session, e.name FROM event e WHERE {where}", parameters)  # noqa: S608
                 chosen = [(lane, seq) for seq, of, name in events for lane in takers.get((of, name), ())]
             db.executemany("DELETE FROM delivery WHERE lane = ? AND dead = 1 AND event = ?", chosen)
-            db.executemany("INSERT OR IGNORE INTO delivery (lane, event) VALUES (?, ?)", chosen)
+            now = time.time()
+            db.executemany(
+                "INSERT INTO delivery (lane, event, due) VALUES (?, ?, ?)"
+                " ON CONFLICT (lane, dead, event) DO UPDATE SET due = excluded.due",
+                [(lane, seq, now) for lane, seq in chosen],
+            )
             lanes = sorted({lane for lane, _ in chosen})
             for lane in lanes:
                 db.execute("UPDATE lane SET strikes = 0 WHERE id = ?", (lane,))
