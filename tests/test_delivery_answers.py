@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
+import io
+import random
 import socket
 import threading
 import time
@@ -10,9 +13,27 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from waxbill.delivery import http as transport_module
 from waxbill.delivery.connection import Answer, BadAnswer, Connection, Gone, read_answer
+from waxbill.delivery.http import HttpTransport
+from waxbill.delivery.outbox import Delivery, WebhookRequest
+from waxbill.model.sessions import WebhookConfig
+from waxbill.settings import Settings
 
 OK = b"HTTP/1.1 200 OK\r\n"
+ODD_BEGINNINGS = [
+    OK[:-2], b"HTTP/1.0 200 OK", b"HTTP/1.1 204 x", b"HTTP/1.1 304", b"HTTP/1.1 100 x\r\n\r\nHTTP/1.1 500 y",
+]  # fmt: skip
+ODD_HEADERS = [
+    b"Content-Length: 2", b"Content-Length: 0", b"content-length:5", b"Content-Length: 2, 2", b"Content-Length: 2x",
+    b"Content-Length : 2", b"Content-Length:\t2 ", b"Content-Length: 02", b"Transfer-Encoding: chunked",
+    b"Transfer-Encoding: gzip, chunked", b"Transfer-Encoding: identity", b"Transfer-Encoding:\r\n chunked",
+    b"Connection: close", b"Connection: keep-alive", b"X: a\r\n b", b" a: b", b"no colon", b"X: a\rContent-Length: 5",
+]  # fmt: skip
+ODD_BODIES = [
+    b"", b"hi", b"hello", b"2\r\nhi\r\n0\r\n\r\n", b"2;x=y\r\nhi\r\n0\r\nA: b\r\n\r\n", b"2\nhi\n0\n\n",
+    b"0\r\n\r\n", b"hi" + OK + b"\r\n", b"0x2\r\nhi\r\n0\r\n\r\n", b"2 \r\nhi\r\n0\r\n\r\n",
+]  # fmt: skip
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
@@ -48,7 +69,7 @@ def read(data: bytes) -> Answer:
         (OK + b"\r\nuntil the end", (200, b"until the end", False)),
         (OK + b"X: y\r\n", (200, b"", False)),
         (OK + b"Content-Length: 100\r\n\r\nshort", (200, b"short", False)),
-        (OK + b"no header at all\r\n folded: 1\r\nContent-Length: 2\r\n\r\nhi", (200, b"hi", True)),
+        (OK + b"no header at all\r\n folded: 1\r\nContent-Length: 2\r\n\r\nhi", (200, b"hi", False)),
         (CHUNKED + b"2\r\nhi\r\n3;ext=1\r\n you\r\n0\r\n\r\n".replace(b"3;", b"4;"), (200, b"hi you", True)),
         (CHUNKED + b"1\r\na\r\n0\r\nTrailer: x\r\n\r\n", (200, b"a", True)),
         (CHUNKED + b"1\r\na\r\n0\r\n", (200, b"a", False)),
@@ -105,6 +126,11 @@ def test_a_connection_that_ends_before_the_answer_is_told_apart() -> None:
         OK + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n2\r\nhi\r\n0\r\n\r\n",
         OK + b"Transfer-Encoding: gzip\r\nContent-Length: 2\r\n\r\nhi",
         OK + b"Content-Length: +2\r\n\r\nhi",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
+        OK + b"Transfer-Encoding:\r\n chunked\r\nContent-Length: 2\r\n\r\nhi",
+        OK + b"Transfer-Encoding : chunked\r\nContent-Length: 2\r\n\r\nhi",
+        OK + b"X: a\rTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\nhi",
         OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nhi",
     ],
 )
@@ -130,6 +156,35 @@ def test_no_more_is_read_than_is_needed(head: bytes) -> None:
 
     answer = read_answer(receive)
     assert (answer.status, answer.kept) == (200, False)
+
+
+class Said:
+    """A socket for the standard library's client, that has an answer in it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, mode: str) -> io.BytesIO:
+        return io.BytesIO(self._data)
+
+
+def test_what_costs_no_connection_is_what_another_client_reads() -> None:
+    """Answers made of odd parts at random: those after which another may follow are read alike by http.client."""
+    chance, kept = random.Random(1), 0
+    for _ in range(10_000):
+        parts = [chance.choice(ODD_BEGINNINGS), *chance.sample(ODD_HEADERS, chance.randint(0, 3))]
+        data = b"\r\n".join([*parts, b"", chance.choice(ODD_BODIES)])
+        try:
+            ours = read_answer(pieces(data, len(data)))
+        except BadAnswer:
+            continue
+        if ours.kept:
+            theirs = http.client.HTTPResponse(Said(data), method="POST")  # type: ignore[arg-type]
+            theirs.begin()
+            assert (ours.status, ours.text) == (theirs.status, theirs.read()), data
+            assert not theirs.will_close, data
+            kept += 1
+    assert kept > 90
 
 
 # -- over a socket
@@ -194,3 +249,84 @@ def test_a_large_delivery_to_one_that_reads_slowly() -> None:
         assert post(connection, {}, bytes(2_000_000)).kept
         reader.join()
         assert got.endswith(bytes(2_000_000))
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        (b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig", True),
+        (b"", False),
+        (OK + b"Content-Length: 0\r\n\r\n", False),
+    ],
+)
+def test_a_refusal_is_heard_although_the_request_was_cut_off_and_nothing_else(said: bytes, refused: bool) -> None:
+    with listening() as (listener, connection):
+
+        def cut_off() -> None:
+            theirs = listener.accept()[0]
+            theirs.recv(1000)
+            theirs.sendall(said)
+            theirs.close()  # on what was not read: a reset
+
+        cutter = threading.Thread(target=cut_off)
+        cutter.start()
+        if refused:
+            answer = post(connection, {}, bytes(20_000_000))
+            assert (answer.status, answer.text, answer.kept) == (413, b"big", False)
+        else:
+            with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                post(connection, {}, bytes(20_000_000))
+        cutter.join()
+
+
+@contextlib.contextmanager
+def listening() -> Iterator[tuple[socket.socket, Connection]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = Connection(socket.create_connection(listener.getsockname()), "example.com")
+        yield listener, connection
+        connection.close()
+
+
+def test_whether_something_was_said_that_nobody_asked_for() -> None:
+    with connected() as (connection, theirs):
+        assert connection.is_quiet()
+        theirs.sendall(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+        assert not connection.is_quiet()
+    with connected() as (connection, theirs):
+        theirs.shutdown(socket.SHUT_WR)
+        assert not connection.is_quiet()
+
+
+def test_what_a_receiver_says_before_it_closes_is_not_the_next_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "_IDLE_SECONDS", 0.0)
+    transport = HttpTransport(Settings({}))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        delivery = Delivery(1, 1, "evt_1", "message", "s", b"{}", 0, 0.0, WebhookConfig(url=url, events=[]))
+
+        def deliver() -> tuple[int, socket.socket]:
+            """Its status, and the connection that it came on when that is a new one."""
+            found = []
+
+            def receive() -> None:
+                theirs = listener.accept()[0]
+                theirs.recv(4096)
+                theirs.sendall(OK + b"Content-Length: 0\r\n\r\n")
+                found.append(theirs)
+
+            receiver = threading.Thread(target=receive)
+            receiver.start()
+            outcome = transport.waxbill_deliver(delivery, WebhookRequest(url, {}, b"{}", 5.0))
+            receiver.join(5)
+            assert outcome is not None
+            return outcome.status, found[0]
+
+        status, theirs = deliver()
+        assert status == 200
+        with theirs:
+            theirs.sendall(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            status, other = deliver()
+            other.close()
+        assert status == 200
+    for kept in transport._connections().values():
+        kept.close()

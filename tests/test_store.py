@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 
 from waxbill import sqlite as sqlite_module
+from waxbill.delivery.outbox import Attempt, Outbox, Outcome
+from waxbill.model.sessions import WebhookConfig
 from waxbill.sqlite import SqliteStore
 from waxbill.store import Store, StoreError, Unstorable
 
@@ -259,6 +261,19 @@ def test_a_group_whose_commit_fails_keeps_nothing_and_says_so(sqlite: SqliteStor
     sqlite.read().execute("PRAGMA max_page_count = 1000000")
     add(sqlite, "again")
     assert notes(sqlite) == ["again"]
+
+
+def test_whatever_a_receiver_says_is_noted(store: Store) -> None:
+    outbox = Outbox(store)
+    lanes = outbox.set_lanes("s", [WebhookConfig(url="http://x/", events=["message"])])["message"]
+    outbox.put("evt_1", "message", "s", b"{}", lanes)
+    outbox.put("evt_2", "message", "s", b"{}", lanes)
+    first, second = outbox.head(lanes[0], 2)
+    outbox.done([Attempt(first, 1, 1, Outcome(True, 200, answer="a\0b"))])
+    outbox.failed(Attempt(second, 1, 1, Outcome(False, error="c\0d")), 1.0)
+    found = outbox.log(session=None, event_id=None, limit=9, offset=0)
+    assert [attempt["answer"] for attempt in found] == ["c\ufffdd", "a\ufffdb"]
+    assert outbox.find(state="pending", session=None, limit=9, offset=0)[0].error == "c\ufffdd"
 
 
 @pytest.fixture

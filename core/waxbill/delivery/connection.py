@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import select
 import socket
 import struct
 import time
@@ -23,6 +24,8 @@ _HEADERS = 100
 _PIECE_BYTES = 16 * 1024
 
 _HEAD_END = re.compile(rb"\n\r?\n")
+# What all readers read alike: no folded lines, no spaces around names, no bare carriage returns.
+_PLAIN_HEAD = re.compile(rb"[^\r\n]*\r?\n(?:[!-9;-~]+:[^\r\n\0]*\r?\n)*\r?\n")
 _STATUS = re.compile(rb"HTTP/1\.([0-9]) +([1-9][0-9][0-9])(?![^ \r\n])")
 _CHUNK_LINE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(?:;[^\n]*)?\r?\n")
 _NO_PATH = re.compile(r"[^\x21-\x7e]")
@@ -61,13 +64,14 @@ class Connection:
         # nobody knows how long the system's numbers are (32 bits).
         self._plain = type(connected) is socket.socket and struct.calcsize("l") == 8
         self._limit = 0.0
+        #: When its last answer was read, on the monotonic clock; 0 before the first.
+        self.answered_at = 0.0
         if self._plain:
             connected.settimeout(None)
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float, end: float) -> Answer:
         """Sends a request and reads its answer: no wait is longer than the timeout, and all is over at ``end``
         (monotonic). Raises TimeoutError, another OSError, BadAnswer, or ValueError for what can't be sent."""
-        self._send(_head(self._before + path, self._host, headers, len(body)) + body, timeout_seconds, end)
 
         def receive() -> bytes:
             self._wait_at_most(min(timeout_seconds, end - time.monotonic()))
@@ -76,7 +80,23 @@ class Connection:
             except BlockingIOError:
                 raise TimeoutError("timed out") from None
 
-        return read_answer(receive)
+        try:
+            self._send(_head(self._before + path, self._host, headers, len(body)) + body, timeout_seconds, end)
+        except (BrokenPipeError, ConnectionResetError):
+            refusal = None if self.answered_at else _refusal(receive)
+            if refusal is None:
+                raise
+            return refusal
+        answer = read_answer(receive)
+        self.answered_at = time.monotonic()
+        return answer
+
+    def is_quiet(self) -> bool:
+        """False when it was closed since the last answer, or when something came that nobody asked for: some receivers
+        say 408 before they close, which would be taken for the next answer."""
+        heard = select.poll()
+        heard.register(self._socket, select.POLLIN)
+        return not heard.poll(0)
 
     def _send(self, data: bytes, timeout_seconds: float, end: float) -> None:
         sent = 0
@@ -149,6 +169,15 @@ def read_answer(receive: Callable[[], bytes]) -> Answer:
     return Answer(status, text, None if location is None else location.decode("latin-1"), kept)
 
 
+def _refusal(receive: Callable[[], bytes]) -> Answer | None:
+    """What a receiver said that did not read the request to its end; None when that is nothing, or no refusal."""
+    with contextlib.suppress(OSError, BadAnswer):
+        answer = read_answer(receive)
+        if answer.status >= 300:
+            return answer._replace(kept=False)
+    return None
+
+
 def _end_of_head(buffer: bytearray, start: int, receive: Callable[[], bytes]) -> int:
     """Where the head ends that begins at ``start``; the end of all ends it, too."""
     looked = start
@@ -171,7 +200,7 @@ def _read_head(head: bytes) -> tuple[int, int, dict[bytes, bytes]]:
         raise BadAnswer(f"it does not begin as one of HTTP/1: {head[:60]!r}")
     if len(lines) > _HEADERS + 3:
         raise BadAnswer(f"it has more than {_HEADERS} headers")
-    headers: dict[bytes, bytes] = {}
+    headers: dict[bytes, bytes] = {} if _PLAIN_HEAD.fullmatch(head) else {b"connection": b"close"}
     for line in lines[1:]:
         name, _, value = line.partition(b":")
         name, value = name.lower(), value.strip()
@@ -184,9 +213,10 @@ def _read_body(
     buffer: bytearray, at: int, receive: Callable[[], bytes], status: int, headers: Mapping[bytes, bytes]
 ) -> tuple[bytes, bool]:
     """How the body begins that starts at ``at``, and whether the answer ends with what was read."""
-    if status in (101, 204, 304):
-        return b"", status != 101 and len(buffer) == at
     coding, given = headers.get(b"transfer-encoding", b"").lower(), headers.get(b"content-length", b"")
+    if status in (101, 204, 304):  # without a body, whatever the headers say; some send one all the same
+        bodiless = not coding and (status == 304 or given in (b"", b"0"))
+        return b"", status != 101 and bodiless and len(buffer) == at
     if coding == b"chunked":
         text, whole = _read_chunks(buffer, at, receive)
         return text, whole and not given

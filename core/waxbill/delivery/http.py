@@ -32,7 +32,14 @@ log = logging.getLogger("waxbill.delivery")
 _SHOWN_BYTES = 500
 # How many connections a delivery thread keeps: each is a file descriptor, and there may be hundreds of receivers.
 _KEPT = 8
+# After this long without a delivery a kept connection is looked at before it is used.
+_IDLE_SECONDS = 0.05
 _REDIRECTS = (301, 302, 303, 307, 308)
+# The headers that are the same for all receivers, or say nothing about this one.
+_OURS = {
+    "content-type", "user-agent", "x-webhook-request-id", "x-webhook-timestamp", "x-webhook-hmac",
+    "x-webhook-hmac-algorithm", "webhook-id", "webhook-timestamp", "webhook-signature",
+}  # fmt: skip
 
 
 class WahaHeaders:
@@ -165,12 +172,15 @@ class HttpTransport:
                 return answer.status, answer.text[:_SHOWN_BYTES].decode(errors="replace")
             url = urljoin(url, answer.location)
             if urlsplit(url)[:2] != target.url[:2]:  # somebody else's server learns none of the secrets for this one
-                request.headers = {name: value for name, value in request.headers.items() if _is_ours(name)}
+                request.headers = {name: value for name, value in request.headers.items() if name.lower() in _OURS}
         raise Refused(f"more than {self._redirects} redirects")
 
     def _send(self, target: _Target, request: WebhookRequest, end: float) -> Answer:
         """Sends on a kept connection if there is one, and on a fresh one when the receiver had closed that."""
         kept = self._connections().pop(target.server, None)
+        if kept is not None and time.monotonic() - kept.answered_at > _IDLE_SECONDS and not kept.is_quiet():
+            kept.close()
+            kept = None
         if kept is not None:
             try:
                 return self._exchange(kept, target, request, end)
@@ -194,7 +204,8 @@ class HttpTransport:
             if proxy is not None:
                 check_literal(host, allow_private=self._allow_private)
                 through = _through(proxy, url.scheme, host, port, timeout_seconds)
-                return Connection(through, _host_header(url), f"http://{url.netloc}" if url.scheme == "http" else "")
+                name = _host_header(url)
+                return Connection(through, name, f"http://{name}" if url.scheme == "http" else "")
             connected = connect(
                 url.scheme,
                 host,
@@ -250,10 +261,6 @@ def _through(proxy: SplitResult, scheme: str, host: str, port: int, timeout_seco
     except http.client.HTTPException as error:
         raise OSError(f"the proxy {proxy.hostname}: {error}") from error
     return through.sock
-
-
-def _is_ours(header: str) -> bool:
-    return header.lower().startswith(("x-webhook-", "webhook-", "content-type", "user-agent"))
 
 
 def proxy_for(scheme: str, host: str, environment: Mapping[str, str]) -> SplitResult | None:

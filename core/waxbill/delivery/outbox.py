@@ -129,6 +129,11 @@ class Found(msgspec.Struct, frozen=True):
     error: str | None
 
 
+def _storable(said: str) -> str:
+    """How something begins that a receiver said, without what PostgreSQL can't keep: or it is asked again for ever."""
+    return said[:_ANSWER_LETTERS].replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 class Outbox:
     """The tables of lanes, events and deliveries. Any thread may call it."""
 
@@ -251,7 +256,7 @@ class Outbox:
                     attempt.outcome.ok,
                     attempt.outcome.status,
                     round(attempt.outcome.seconds * 1000, 1),
-                    (attempt.outcome.answer if attempt.outcome.status else attempt.outcome.error)[:_ANSWER_LETTERS],
+                    _storable(attempt.outcome.answer if attempt.outcome.status else attempt.outcome.error),
                 )
                 for attempt in attempts
             ],
@@ -276,7 +281,7 @@ class Outbox:
                 (
                     time.time() + (delay_seconds or 0),
                     delay_seconds is None,
-                    error[:500],
+                    _storable(error),
                     delivery.lane,
                     delivery.seq,
                 ),
