@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .admission import Admission
+from .at_once import at_once
 from .media.storage import remove_tree
 from .model.errors import NotFound, Unprocessable, ValidationFailed
 from .model.events import select
@@ -208,14 +209,10 @@ class Sessions:
         session = self.get(name)
         with session.changing:
             ran = session.account is not None
-            if ran:
-                self._halt(session)
             with self.store.write() as db:
-                db.execute(
-                    "UPDATE session SET config = ? WHERE name = ?",
-                    (msgspec.json.encode(config), name),
-                )
+                db.execute("UPDATE session SET config = ? WHERE name = ?", (msgspec.json.encode(config), name))
                 webhooks = self._lanes(name, config)
+            self._halt(session)
             session.config, session.webhooks = config, webhooks
             if ran:
                 self._begin(session)
@@ -245,8 +242,7 @@ class Sessions:
         session = self.get(name)
         with session.changing:
             self._set_running(session, True)
-            if session.account is not None:
-                self._halt(session)
+            self._halt(session)
             self._begin(session)
         return session
 
@@ -279,12 +275,18 @@ class Sessions:
 
     def stop_all(self) -> None:
         """For the end of the server: every account is stopped, and runs again after the next start."""
-        for session in self.all():
-            with session.changing:
-                if session.account is not None:
-                    self._halt(session)
-                    self._set_running(session, True)
-                    session.set_status(STOPPED)
+        at_once(self._end, self.all())
+
+    def _end(self, session: Session) -> None:
+        with session.changing:
+            if session.account is None:
+                return
+            self._halt(session)
+            try:
+                self._set_running(session, True)
+                session.set_status(STOPPED)
+            except self.store.errors as error:
+                log.error("Session '%s' is stopped, but that could not be kept: %s", session.name, error)
 
     def _begin(self, session: Session) -> None:
         """STARTING, and on from there by the driver. The session's lock is held, its account is None."""

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import forwarding
+from .at_once import at_once
 from .forwarding import HOP
 from .model.errors import Unavailable
 from .model.server import WorkerState
@@ -217,9 +218,8 @@ class Workers:
         """Lets go of sessions at once, without the store: their claims have ended, or are taken up again later."""
         for name in names:
             self._mine.pop(name, None)
-        for session in [self._sessions.take_out(name) for name in names]:
-            if session is not None:
-                self._sessions.abandon(session)
+        taken = [self._sessions.take_out(name) for name in names]
+        at_once(self._sessions.abandon, filter(None, taken))
 
     # -- taking sessions over
 

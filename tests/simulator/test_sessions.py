@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -339,3 +341,37 @@ def test_an_account_knows_when_it_stops_whether_the_session_is_another_workers(
     watch()
     sessions.abandon(sessions.take_out("s"))
     assert stopped == [False, True]
+
+
+def test_sessions_stop_at_the_same_time(simulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for its browser to end: one after the other would be too late for who takes them over."""
+    sessions = simulator.server.sessions
+    together, stopped = threading.Barrier(3), []
+
+    def watch(name: str) -> None:
+        def stop() -> None:
+            together.wait(10)
+            stopped.append(name)
+
+        monkeypatch.setattr(sessions.get(name).account, "stop", stop)
+
+    for name in ("t", "u"):
+        simulator.call("POST", "/api/sessions", {"name": name})
+    for name in ("s", "t", "u"):
+        watch(name)
+    sessions.stop_all()
+    assert sorted(stopped) == ["s", "t", "u"]
+
+
+def test_sessions_stop_where_the_store_fails(simulator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions, stopped = simulator.server.sessions, []
+    simulator.call("POST", "/api/sessions", {"name": "t"})
+    for name in ("s", "t"):
+        monkeypatch.setattr(sessions.get(name).account, "stop", partial(stopped.append, name))
+
+    def fail() -> None:
+        raise simulator.server.store.errors[0]("the disk is full")
+
+    monkeypatch.setattr(simulator.server.store, "write", fail)
+    sessions.stop_all()
+    assert sorted(stopped) == ["s", "t"]
