@@ -107,6 +107,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
                 self._values = Transformer(self)
             self._values.set_pgresult(result)
             rows = self._values.load_rows(0, result.ntuples, tuple)
+            self._values.set_pgresult(None)  # or it would be held until the next one
         return Answer(rows, -1 if result.command_tuples is None else result.command_tuples, result.command_status)
 
     def wait(self, gen: PQGen[_Answer], interval: float = 0.1, timeout: float | None = None) -> _Answer:
