@@ -194,6 +194,16 @@ def test_a_request_for_a_session_is_answered_by_its_owner(cluster: Cluster) -> N
     assert (a.get("/api/sessions/one").status, cluster.owners()) == (404, {})
 
 
+def test_a_name_that_is_taken_is_refused_wherever_a_new_session_of_it_would_go(cluster: Cluster) -> None:
+    a = cluster.start("a")
+    names = [f"s{number}" for number in range(8)]
+    cluster.begin(a, *names)
+    b = cluster.start("b")  # where about half of them would go now
+    wait_for(lambda: alive(a) == alive(b) == ["a", "b"])
+    for worker in (a, b):
+        assert [worker.post("/api/sessions", {"name": name}).status for name in names] == [422] * 8
+
+
 def test_streams_see_the_events_of_all_workers(cluster: Cluster) -> None:
     a, b = cluster.start("a"), cluster.start("b")
     cluster.begin(a, "one")

@@ -345,10 +345,10 @@ class Workers:
 
     def place(self, request: falcon.Request, name: str | None) -> str | None:
         """Where a new session goes: None for here, else another worker's address."""
-        if request.get_header(HOP):
+        if request.get_header(HOP) or (name and self._sessions.has(name)):
             return None
         if name and (address := self.address_of(name)):
-            return address  # that one says that it exists
+            return address  # who has it says that it exists
         chosen = self._live.get(self._chosen(name or os.urandom(8).hex()))
         return chosen.address or None if chosen is not None and chosen.id != self.id else None
 
