@@ -233,8 +233,6 @@ class Lanes:
                 if len(done) >= _BATCH or not self._stay(lane):
                     break
                 again = True  # with what came before the last of these, if it was put in again
-                if self._outbox.pause_of(lane)[0]:
-                    break
                 batch = self._outbox.head(lane, _BATCH - len(done), after=batch[-1].seq)
         finally:
             self._outbox.done(done)

@@ -216,12 +216,13 @@ class Outbox:
         return row[0] if row else ""
 
     def head(self, lane: int, limit: int, after: int = 0) -> list[Delivery]:
-        """The next deliveries of a lane, in order: its first ones, or those of later events than ``after``."""
+        """The next deliveries of a lane, in order: its first ones, or those of later events than ``after`` while it is
+        not paused."""
         rows = self._store.read().execute(
             "SELECT e.seq, e.id, e.name, e.body, d.failed, d.due, e.session, l.webhook FROM delivery d"
             " JOIN event e ON e.seq = d.event JOIN lane l ON l.id = d.lane"
-            " WHERE d.lane = ? AND d.dead = 0 AND d.event > ? ORDER BY d.event LIMIT ?",
-            (lane, after, limit),
+            " WHERE d.lane = ? AND d.dead = 0 AND d.event > ? AND (? = 0 OR l.paused = '') ORDER BY d.event LIMIT ?",
+            (lane, after, after, limit),
         )
         found: list[Delivery] = []
         for seq, event_id, event, body, failed, due, session, config in rows:
