@@ -1,11 +1,12 @@
-// A receiver of webhooks: answers 200, counts, and keeps how long ago the text says that it was sent (Unix ms).
+// A receiver of webhooks: answers 200, and keeps of each its id, when it came, and when its text says that it was sent
+// (Unix ms).
 const http = require("http");
 
-let latencies = [];
+let arrivals = [];
 const server = http.createServer((request, response) => {
   if (request.method === "GET") {
-    response.end(JSON.stringify(latencies));
-    latencies = [];
+    response.end(JSON.stringify(arrivals));
+    arrivals = [];
     return;
   }
   const pieces = [];
@@ -13,7 +14,7 @@ const server = http.createServer((request, response) => {
   request.on("end", () => {
     const now = performance.timeOrigin + performance.now();
     const found = /"body":"(\d+\.\d+)"/.exec(Buffer.concat(pieces));
-    latencies.push(found ? now - Number(found[1]) : 0);
+    arrivals.push([request.headers["x-webhook-request-id"], now, found ? Number(found[1]) : 0]);
     response.end();
   });
 });
