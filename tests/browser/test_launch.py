@@ -189,6 +189,18 @@ def test_devtools_calls_fail_in_time_and_in_words(browser: Browser) -> None:
 
 
 @pytest.mark.browser
+def test_a_page_that_crashes_says_so_though_nothing_stays_that_would_report_it(browser: Browser) -> None:
+    assert not [pid for pid in processes.of_profile(browser.profile) if b"crashpad_handler\0" in command_line(pid)]
+    events: list[str] = []
+    tools = DevTools(browser.page_address, lambda method, parameters: events.append(method), lambda: None)
+    tools.call("Inspector.enable")
+    tools.send("Page.crash")
+    eventually(lambda: "Inspector.targetCrashed" in events)
+    assert processes.alive(browser.pid)
+    tools.close()
+
+
+@pytest.mark.browser
 def test_a_call_that_waits_ends_with_the_browser(browser: Browser) -> None:
     tools = DevTools(browser.page_address, lambda method, parameters: None, lambda: None)
     killer = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -9 {browser.pid}"])

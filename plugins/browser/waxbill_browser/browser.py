@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ _HERE = Path(__file__).parent
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "FONTCONFIG_PATH", "XDG_RUNTIME_DIR")
 #: How the names of folders begin that are a browser's TMPDIR; guard.sh knows it, too.
 _SCRATCH = "waxbill-browser-"
+_CRASH_HANDLER = "/chrome_crashpad_handler"
 _START_SECONDS = 40.0
 _END_SECONDS = 8.0
 
@@ -105,9 +105,7 @@ class Browser:
             raise
         self.address, self.page_address = opened.address, opened.page
         self._find_processes()
-        if not self._keep_chromedriver and self.driver_pid:
-            os.kill(self.driver_pid, signal.SIGKILL)  # asked to end, it would end the browser
-            self.driver_pid = 0
+        self._let_go()
 
     def _make_scratch(self) -> Path:
         """A TMPDIR for these processes. Its name is kept beforehand: whatever ends them, the next start removes it."""
@@ -171,13 +169,17 @@ class Browser:
     def _find_processes(self) -> None:
         assert self._guard is not None
         self.pid = processes.browser_of(self.profile)
-        name = str(self._binaries.chromedriver).encode()
-        for pid in processes.children(self._guard.pid):
-            try:
-                if (Path("/proc") / str(pid) / "cmdline").read_bytes().split(b"\0")[0] == name:
-                    self.driver_pid = pid
-            except OSError:
-                continue
+        name = str(self._binaries.chromedriver)
+        below = processes.children(self._guard.pid)
+        self.driver_pid = next((pid for pid in below if processes.program(pid) == name), 0)
+
+    def _let_go(self) -> None:
+        """Ends what has done its work, or will have none: chromedriver, and Chromium's crash handlers (3 MB)."""
+        done = [pid for pid in processes.of_profile(self.profile) if processes.program(pid).endswith(_CRASH_HANDLER)]
+        if not self._keep_chromedriver and self.driver_pid:
+            done.append(self.driver_pid)
+            self.driver_pid = 0
+        processes.kill(done)  # asked to end, chromedriver would end the browser
 
     def close(self) -> None:
         """Ends the browser and chromedriver and waits until both are gone; the profile stays."""

@@ -112,11 +112,28 @@ def end(pids: list[int], grace_seconds: float = 5.0) -> None:
     for pid in pids:
         if not _is_child(pid):
             _signal(pid, signal.SIGTERM)
-    limit = time.monotonic() + grace_seconds
+    kill(_left(pids, grace_seconds))
+
+
+def kill(pids: list[int]) -> None:
+    """Ends processes at once; those that were adopted leave nothing."""
+    for pid in pids:
+        _signal(pid, signal.SIGKILL)
+    _left(pids, 5.0)
+    reap()
+
+
+def _left(pids: list[int], seconds: float) -> list[int]:
+    """Waits until processes have ended; answers those that have not in time."""
+    limit = time.monotonic() + seconds
     while (left := [pid for pid in pids if alive(pid)]) and time.monotonic() < limit:
         time.sleep(0.02)
-    for pid in left:
-        _signal(pid, signal.SIGKILL)
+    return left
+
+
+def program(pid: int) -> str:
+    """The program that a process was started with; empty when there is none."""
+    return next(iter(_words(_PROC / str(pid) / "cmdline")), b"").decode(errors="replace")
 
 
 def alive(pid: int) -> bool:
