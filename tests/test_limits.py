@@ -172,6 +172,27 @@ def test_without_a_driver_sessions_fail_with_the_reason_and_sends_answer_503(ser
 # -- the allocator's own figure
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_threads_share_one_heap(shared: bool) -> None:
+    """The C library reserves 64 MB of addresses for the heap of a thread that has one of its own."""
+    code = f"""
+import threading
+from waxbill.heap import share_one
+if {shared}:
+    share_one()
+threads = [threading.Thread(target=bytearray, args=(50_000,)) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+reserved = [line for line in open("/proc/self/maps") if " ---p " in line]
+sizes = [int(end, 16) - int(start, 16) for start, _, end in (line.split()[0].partition("-") for line in reserved)]
+print(sum(32 * 2**20 < size <= 64 * 2**20 for size in sizes))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (int(ran.stdout) == 0) == shared
+
+
 def test_the_heap_in_use_grows_with_what_is_held() -> None:
     before = heap.used_mb()
     small = [str(number) * 10 for number in range(100_000)]  # Python's own allocator

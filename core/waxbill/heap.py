@@ -1,4 +1,4 @@
-"""What the allocators of this process say about themselves. Costs 0.3 MB (ctypes), so nobody calls it at start.
+"""What the allocators of this process say about themselves, and are told. Costs 0.3 MB (ctypes): not at start.
 
 Python's small-object allocator reports through ``sys._debugmallocstats``, which writes to the error stream only; the
 function behind it (``Objects/obmalloc.c``) takes any C stream, so it is given one in memory. Larger blocks come from
@@ -12,6 +12,8 @@ from typing import Any
 
 from .memory import MIB
 
+# malloc.h
+_M_ARENA_MAX = -8
 _IN_BLOCKS = re.compile(rb"# bytes in allocated blocks\s*=\s*([\d,]+)")
 
 
@@ -31,6 +33,19 @@ def trim() -> None:
     trim_it = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim_it is not None:
         trim_it(0)
+
+
+def share_one() -> None:
+    """Has the threads that start after this allocate from one heap (mallopt(3)).
+
+    The C library gives each its own, which keeps the most that it ever needed; threads that take turns by the
+    interpreter's lock gain nothing by that.
+    """
+    import ctypes
+
+    tune = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tune is not None:
+        tune(_M_ARENA_MAX, 1)
 
 
 def _small_objects() -> int | None:

@@ -66,6 +66,10 @@ class _Threads(ThreadedTaskDispatcher):
         with self.lock:
             idle = len(self.threads) - self.active_count - len(self.queue)
             running = len(self.threads)
+        if not running:
+            from .heap import share_one
+
+            share_one()
         if idle <= 0 and running < self._most:
             try:
                 self.set_thread_count(running + 1)

@@ -109,6 +109,10 @@ class Lanes:
         if self._idle:
             self._changed.notify()
         elif self._workers < self._most and not self._stopping:
+            if not self._workers:
+                from ..heap import share_one
+
+                share_one()
             worker = threading.Thread(target=self._work, name=f"delivery-{self._workers + 1}", daemon=True)
             try:
                 worker.start()
