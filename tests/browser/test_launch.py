@@ -189,6 +189,14 @@ def test_devtools_calls_fail_in_time_and_in_words(browser: Browser) -> None:
 
 
 @pytest.mark.browser
+def test_it_begins_with_an_empty_page(browser: Browser) -> None:
+    tools = DevTools(browser.page_address, lambda method, parameters: None, lambda: None)
+    told = tools.call("Runtime.evaluate", expression="document.documentElement.innerHTML")
+    assert told["result"]["value"] == "<head></head><body></body>"
+    tools.close()
+
+
+@pytest.mark.browser
 def test_a_page_that_crashes_says_so_though_nothing_stays_that_would_report_it(browser: Browser) -> None:
     assert not [pid for pid in processes.of_profile(browser.profile) if b"crashpad_handler\0" in command_line(pid)]
     events: list[str] = []
@@ -294,6 +302,17 @@ def browser_that(found: binaries.Binaries, folder: Path, what: str) -> Browser:
 def test_a_browser_that_can_not_start_says_why(tmp_path: Path) -> None:
     made = browser_that(installed(), tmp_path, "exit 1")
     with pytest.raises(BrowserFailed, match=r"^session not created: Chrome instance exited"):
+        made.start()
+    assert made.pids() == []
+
+
+@pytest.mark.browser
+def test_a_chromedriver_that_does_not_work_is_said(tmp_path: Path) -> None:
+    found = installed()
+    broken = binaries.Binaries(found.chromium, program(tmp_path / "chromedriver"), found.headless_shell)
+    broken.chromedriver.write_text("#!/bin/sh\nexit 127\n")
+    made = Browser(broken, tmp_path / "s" / "browser", flags.Look(), sandbox=False, more="")
+    with pytest.raises(BrowserFailed, match=f"^chromedriver ended at once; run {broken.chromedriver} by hand"):
         made.start()
     assert made.pids() == []
 

@@ -99,7 +99,7 @@ class Browser:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # a signal to the server's group is not for the guard
             )
-            opened = self._open(port, environment)
+            opened = self._open(port, self._guard, environment)
         except BaseException:
             self.close()
             raise
@@ -129,7 +129,7 @@ class Browser:
             remove_tree(scratch)
         self._note.unlink(missing_ok=True)
 
-    def _open(self, port: int, environment: dict[str, str]) -> _Opened:
+    def _open(self, port: int, guard: subprocess.Popen[bytes], environment: dict[str, str]) -> _Opened:
         """Has chromedriver open the browser, through Selenium in a process that ends with that."""
         inherited = {name: value for name, value in os.environ.items() if name == "HOME" or name.startswith("PYTHON")}
         try:
@@ -140,6 +140,7 @@ class Browser:
                     "-m",
                     "waxbill_browser.starting",
                     str(port),
+                    str(guard.pid),
                     str(self._binary()),
                     *self._arguments,
                 ],
