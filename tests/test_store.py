@@ -247,6 +247,20 @@ def test_a_damaged_file_is_said_to_be_damaged(tmp_path: Path) -> None:
         SqliteStore(path)
 
 
+def test_a_file_system_without_shared_memory_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite has a stand-in for one, which has no locks either."""
+    connect = sqlite3.connect
+
+    def connect_without(path: Path, **options: Any) -> sqlite3.Connection:
+        return connect(f"file:{path}?vfs=unix-none", uri=True, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_without)
+    with pytest.raises(StoreError, match=r"shares? no memory.* Set WAHA_LOCAL_STORE_BASE_DIR to a folder on a disk"):
+        SqliteStore(tmp_path / "store.sqlite3")
+    monkeypatch.undo()
+    SqliteStore(tmp_path / "store.sqlite3").close()  # nothing holds it
+
+
 def test_a_group_whose_commit_fails_keeps_nothing_and_says_so(sqlite: SqliteStore) -> None:
     (pages,) = sqlite.read().execute("PRAGMA page_count").fetchone()
     sqlite.read().execute(f"PRAGMA max_page_count = {pages + 2}")  # stands for a full disk

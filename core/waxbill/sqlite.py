@@ -141,7 +141,13 @@ class SqliteStore(SqlStore):
 
     def _open(self) -> None:
         db = self._connect()
-        db.execute("PRAGMA journal_mode = WAL")
+        (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":  # SQLite says no more than that
+            self.close()
+            raise StoreError(
+                f"The store {self.path} can't have a write-ahead log: its file system lets programs share no memory, "
+                "as some of networks don't. Set WAHA_LOCAL_STORE_BASE_DIR to a folder on a disk."
+            )
         if self.path.stat().st_size <= _CHECK_UP_TO_BYTES:
             (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
