@@ -61,8 +61,11 @@ class Networks:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for machine in self._machines.values():
-            _ip("netns", "del", machine.namespace)  # with its ends of the cables, and so the cables
+        for place, machine in enumerate(self._machines.values()):
+            # Left to the namespace they would go some time after it, and keep their names from the next of this number.
+            _ip("link", "del", machine.cable)
+            _ip("link", "del", f"{self._switch}m{place}")
+            _ip("netns", "del", machine.namespace)
         _ip("link", "del", self._switch)
 
     def machine(self, name: str) -> Machine:
